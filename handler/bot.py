@@ -1,0 +1,12 @@
+"""The bot of this deployment: the file that its owner edits."""
+
+from __future__ import annotations
+
+from . import GitLabBot
+from .plugins import thanks, welcome
+
+bot = GitLabBot("gidgetlambda")
+bot.register_routers(welcome.router, thanks.router)
+
+if __name__ == "__main__":
+    bot.run()

@@ -1,0 +1,200 @@
+"""create_app: the FastAPI application of a bot; its routes and its answers.
+
+Whether a delivery is let in is `delivery`'s question, what it is for the router's, and what becomes
+of it the worker's. GitLab disables a webhook that keeps failing, so whatever was let in is answered
+with success, and a handler's bug is told in the body.
+
+https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from . import __version__
+from .delivery import admit, join_headers
+from .errors import BadRequest, SettingsError, ValidationFailure
+from .logs import Redactor, log, logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .event import Event
+    from .gitlabbot import GitLabBot
+    from .router import Explanation
+
+BODY_LIMIT = 6 * 1024 * 1024  # bytes: what Lambda takes
+BECAUSE_LIMIT = 1000  # characters: GitLab keeps 8 KB of an answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a delivery is answered with, and what is logged of it."""
+
+    status_code: HTTPStatus
+    status: str
+    because: str | None = None
+    event: Event | None = None
+    handlers: dict[str, str] | None = None
+
+    def response(self) -> Response:
+        """The answer as small JSON, in ASCII: a payload's text may be no valid Unicode."""
+        body: dict[str, Any] = {"status": self.status}
+        if self.because is not None:
+            body["because"] = self.because
+        if self.event is not None:
+            body["delivery"] = self.event.delivery_id
+        if self.handlers is not None:
+            body["handlers"] = self.handlers
+        return Response(json.dumps(body), self.status_code, media_type="application/json")
+
+
+def create_app(bot: GitLabBot) -> FastAPI:
+    """The application that takes deliveries for a bot.
+
+    `POST /webhook` and `POST /` take deliveries; `GET /health` tells liveness and version.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await bot.aclose()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    reception = Reception(bot)
+
+    @app.post("/webhook")
+    @app.post("/")
+    async def receive(request: Request) -> Response:
+        return await reception.receive(request)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    for event_type, resembled in bot.router.unknown_event_types().items():
+        hint = f": did you mean {resembled!r}?" if resembled else ""
+        logger.warning("GitLab sends no event called %r%s", event_type, hint)
+    return app
+
+
+class Reception:
+    """Takes deliveries for a bot and answers them."""
+
+    def __init__(self, bot: GitLabBot) -> None:
+        self._bot = bot
+        self._warned_of_signature = False
+
+    async def receive(self, request: Request) -> Response:
+        """Answer one delivery, and log what became of it."""
+        started = time.monotonic()
+        answer = await self._answer(request)
+        self._log(answer, started)
+        return answer.response()
+
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            event = await self._admit(request)
+        except SettingsError as error:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error))
+        except ValidationFailure as error:
+            return Answer(HTTPStatus.UNAUTHORIZED, "refused", str(error))
+        except BadRequest as error:
+            return Answer(HTTPStatus(error.status_code), "refused", str(error))
+        except ClientDisconnect:
+            return Answer(HTTPStatus.BAD_REQUEST, "refused", "the delivery broke off")
+        return await self._deliver(event)
+
+    async def _admit(self, request: Request) -> Event:
+        credentials = self._bot.receive_settings.credentials
+        headers = join_headers(request.scope["headers"])
+        body = await _read(request)
+        delivery = admit(headers, body, credentials, now=time.time())
+        if delivery.signature_unchecked and not self._warned_of_signature:
+            self._warned_of_signature = True
+            logger.warning("deliveries are signed and go unchecked: set GL_SIGNING_TOKEN")
+        return delivery.event
+
+    async def _deliver(self, event: Event) -> Answer:
+        """Run the handlers that the event is for, while GitLab waits."""
+        self._log_routes(event)
+        routes = self._bot.router.match(event)
+        if not routes:
+            because = _ignored_because(event, self._bot.router.explain(event))
+            return Answer(HTTPStatus.OK, "ignored", because, event)
+        try:
+            worker = self._bot.worker
+        except SettingsError as error:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event)
+        outcomes = await worker.run_all(event, routes)
+        statuses = {outcome.status for outcome in outcomes.values()}
+        status = next(one for one in ("failed", "done", "ignored") if one in statuses)
+        told = {name: str(outcome) for name, outcome in outcomes.items()}
+        return Answer(HTTPStatus.OK, status, None, event, told)
+
+    def _log_routes(self, event: Event) -> None:
+        if not logger.isEnabledFor(logging.DEBUG):
+            return
+        for explanation in self._bot.router.explain(event):
+            log(
+                logging.DEBUG,
+                "route",
+                self._redactor,
+                delivery=event.delivery_id,
+                event=event.event,
+                handler=explanation.handler,
+                matched=explanation.matched,
+                because=explanation.because,
+            )
+
+    def _log(self, answer: Answer, started: float) -> None:
+        event = answer.event
+        log(
+            logging.ERROR if answer.status_code >= 500 else logging.INFO,
+            "delivery",
+            self._redactor,
+            delivery=event.delivery_id if event else None,
+            event=event.event if event else None,
+            project=event.project_path if event else None,
+            handlers=list(answer.handlers) if answer.handlers else None,
+            outcome=answer.status,
+            because=answer.because,
+            status=int(answer.status_code),
+            milliseconds=round((time.monotonic() - started) * 1000, 1),
+        )
+
+    @property
+    def _redactor(self) -> Redactor:
+        return self._bot.redactor
+
+
+async def _read(request: Request) -> bytes:
+    """The raw body. Raises `BadRequest` (413) as soon as it is over the limit."""
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > BODY_LIMIT:
+            raise BadRequest(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {BODY_LIMIT} bytes"
+            )
+    return bytes(chunks)
+
+
+def _ignored_because(event: Event, explanations: list[Explanation]) -> str:
+    reasons = [
+        f"{explanation.handler}: {explanation.because}"
+        for explanation in explanations
+        if not explanation.because.startswith("it takes ")
+    ]
+    if not reasons:
+        return f"no handler is registered for {event.event!r}"[:BECAUSE_LIMIT]
+    return "; ".join(reasons)[:BECAUSE_LIMIT]

@@ -1,0 +1,168 @@
+"""Every exception that this package raises, as one tree.
+
+    GitLabException
+    ├── ValidationFailure            a delivery is not proven to come from GitLab
+    ├── HTTPException                GitLab answered with something else than success
+    │   ├── RedirectionException     3xx that is not followed
+    │   ├── BadRequest               4xx; also a delivery that cannot be read
+    │   │   ├── RateLimitExceeded    429, or 403 with nothing remaining
+    │   │   └── InvalidField         422
+    │   └── GitLabBroken             5xx, or success with a body that cannot be read
+    ├── GraphQLException             GraphQL answered with something else than data
+    │   ├── BadGraphQLRequest        4xx
+    │   │   └── GraphQLAuthorizationFailure    401
+    │   ├── QueryError               the query itself failed
+    │   └── GraphQLResponseTypeError the answer is not JSON
+    ├── SettingsError                settings are missing or malformed
+    └── NoTarget                     there is nothing to comment on or react to
+
+The names down to `GraphQLResponseTypeError` and their arguments are gidgetlab's. What the transport
+raises (`httpx.TransportError`: no connection, no answer in time) passes through as it is.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .response import RateLimit
+
+
+class GitLabException(Exception):  # noqa: N818 - gidgetlab's name
+    """The base of every exception of this package."""
+
+
+class ValidationFailure(GitLabException):
+    """A delivery could not be proven to come from GitLab.
+
+    https://docs.gitlab.com/user/project/integrations/webhooks/#validate-payloads-by-using-a-secret-token
+    """
+
+
+class HTTPException(GitLabException):
+    """An HTTP answer other than success.
+
+    `status_code` is an `http.HTTPStatus`, or a plain `int` where HTTP knows no such status.
+    `request` names what was asked ("POST https://…/notes", without the query), once it is known.
+    """
+
+    request: str | None = None
+
+    def __init__(self, status_code: HTTPStatus | int, *args: Any) -> None:
+        self.status_code = known_status(status_code)
+        super().__init__(*(args or (phrase(self.status_code),)))
+
+
+class RedirectionException(HTTPException):
+    """A 3xx answer that is not followed: it came to a request that is not a GET or HEAD."""
+
+
+class BadRequest(HTTPException):
+    """A 4xx answer, or a delivery that is not what GitLab would send."""
+
+
+class RateLimitExceeded(BadRequest):
+    """GitLab takes no more requests for now: 429, or 403 with nothing remaining.
+
+    `retry_after` is the number of seconds that GitLab asks to wait, `None` where it names none.
+    https://docs.gitlab.com/security/rate_limits/
+    """
+
+    def __init__(
+        self,
+        rate_limit: RateLimit | None,
+        *args: Any,
+        status_code: HTTPStatus | int = HTTPStatus.FORBIDDEN,
+        retry_after: float | None = None,
+    ) -> None:
+        self.rate_limit = rate_limit
+        self.retry_after = retry_after
+        super().__init__(status_code, *(args or ("rate limit exceeded",)))
+
+
+class InvalidField(BadRequest):
+    """A 422 answer; `errors` holds what GitLab says of the fields."""
+
+    def __init__(self, errors: Any, *args: Any) -> None:
+        self.errors = errors
+        super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, *args)
+
+
+class GitLabBroken(HTTPException):
+    """A 5xx answer, or a successful one whose body cannot be read."""
+
+
+class GraphQLException(GitLabException):
+    """The base of what GraphQL can answer besides data; `response` holds that answer."""
+
+    def __init__(self, message: str, response: Any) -> None:
+        self.response = response
+        super().__init__(message)
+
+
+class BadGraphQLRequest(GraphQLException):
+    """A 4xx answer to a GraphQL query."""
+
+    def __init__(self, status_code: HTTPStatus | int, response: Any) -> None:
+        self.status_code = known_status(status_code)
+        super().__init__(graphql_message(response) or str(response), response)
+
+
+class GraphQLAuthorizationFailure(BadGraphQLRequest):
+    """A 401 answer to a GraphQL query: the access token is wrong or expired."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, response)
+
+
+class QueryError(GraphQLException):
+    """GraphQL took the query and reported errors."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(graphql_message(response) or str(response), response)
+
+
+class GraphQLResponseTypeError(GraphQLException):
+    """GraphQL answered with another content type than JSON."""
+
+    def __init__(self, content_type: str | None, response: Any) -> None:
+        super().__init__(f"expected JSON from GraphQL, got the type {content_type!r}", response)
+
+
+class SettingsError(GitLabException):
+    """Settings are missing or malformed; `problems` names each of them and its remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class NoTarget(GitLabException):
+    """The event is about nothing that can be commented on or reacted to."""
+
+
+def known_status(status_code: int) -> HTTPStatus | int:
+    """The `HTTPStatus` of that number, or the number itself where HTTP knows none."""
+    try:
+        return HTTPStatus(status_code)
+    except ValueError:
+        return status_code
+
+
+def phrase(status_code: HTTPStatus | int) -> str:
+    """What HTTP calls that status: "Not Found"."""
+    if isinstance(status_code, HTTPStatus):
+        return status_code.phrase
+    return f"HTTP status {status_code}"
+
+
+def graphql_message(response: Any) -> str | None:
+    """The first error's message in a GraphQL answer, `None` where there is none."""
+    try:
+        message = response["errors"][0]["message"]
+    except (TypeError, KeyError, IndexError):
+        return None
+    return str(message)

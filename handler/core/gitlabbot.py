@@ -1,0 +1,189 @@
+"""GitLabBot: a requester, its routers and its settings; `app` is made only when asked for.
+
+gidgetlab's class of that name, without its aiohttp application. FastAPI is imported with `app`, so
+that what only runs handlers does not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from .errors import SettingsError
+from .gitlab import GitLabAPI
+from .logs import LineFormatter, Redactor, logger
+from .router import Router
+from .settings import ReceiveSettings, WorkSettings, log_level, secrets
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+
+    from .gitlab import Cache
+
+TIMEOUT = httpx.Timeout(7.0, connect=3.0)  # seconds, below what a handler may take
+
+
+class GitLabBot:
+    """A bot: who it is, which handlers it has, and how it is reached.
+
+    requester: the bot's name.
+    secret, access_token, url: instead of `GL_SECRET`, `GL_ACCESS_TOKEN` and `GL_URL`.
+    cache: keeps GitLab's answers that can be asked for again by `ETag`; none where left out.
+    ssl_context: for the connection to GitLab, instead of the public authorities and `GL_CA_FILE`.
+    wait_consistency: wait a second before the handlers run.
+    api_version: of GitLab's REST API.
+    time_limit: for one handler that runs while GitLab waits, in seconds; GitLab waits 10.
+    """
+
+    def __init__(
+        self,
+        requester: str,
+        *,
+        secret: str | None = None,
+        access_token: str | None = None,
+        cache: Cache | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        wait_consistency: bool | None = False,
+        url: str | None = None,
+        api_version: str = "v4",
+        time_limit: float = 8.0,
+    ) -> None:
+        self.requester = requester
+        self.secret = secret
+        self.access_token = access_token
+        self.cache = cache
+        self.ssl_context = ssl_context
+        self.wait_consistency = bool(wait_consistency)
+        self.url = url
+        self.api_version = api_version
+        self.time_limit = time_limit
+        self._router: Router | None = None
+        self._client: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
+
+    def __repr__(self) -> str:
+        return f"<GitLabBot {self.requester!r}>"
+
+    @property
+    def router(self) -> Router:
+        """The bot's router, made when it is first asked for."""
+        if self._router is None:
+            self._router = Router()
+        return self._router
+
+    def register_routers(self, *routers: Router) -> None:
+        """Make the bot's router from these.
+
+        Raises `TypeError` where the bot has one already.
+        """
+        if self._router is not None:
+            raise TypeError(
+                "the bot has a router already: call register_routers once, "
+                "before anything is registered on bot.router"
+            )
+        self._router = Router(*routers)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The application that takes deliveries."""
+        from .app import create_app
+
+        logger.setLevel(log_level(os.environ))
+        return create_app(self)
+
+    @cached_property
+    def receive_settings(self) -> ReceiveSettings:
+        """What deliveries are checked against. Raises `SettingsError`."""
+        return ReceiveSettings.from_env(self._environ)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Takes this bot's secrets out of what is written."""
+        return Redactor(secrets(self._environ))
+
+    @cached_property
+    def worker(self) -> Worker:
+        """What runs the handlers. Raises `SettingsError`."""
+        settings = WorkSettings.from_env(self._environ)
+        ssl_context = self.ssl_context or _ssl_context(settings.ca_file)
+
+        def gitlab() -> GitLabAPI:
+            return GitLabAPI(
+                self._shared_client(ssl_context),
+                self.requester,
+                access_token=settings.access_token,
+                url=settings.url,
+                api_version=self.api_version,
+                cache=self.cache,
+            )
+
+        return Worker(
+            gitlab,
+            ignore_self=settings.ignore_self,
+            time_limit=self.time_limit,
+            wait_consistency=self.wait_consistency,
+            redactor=self.redactor,
+        )
+
+    def run(self, *, host: str = "0.0.0.0", port: int = 8080, **kwargs: Any) -> None:  # noqa: S104
+        """Serve on one's own machine until interrupted.
+
+        host, port: where to listen; gidgetlab's defaults.
+        kwargs: further settings of `uvicorn.run`.
+
+        Raises `ModuleNotFoundError` where uvicorn is not installed: it does not ship to Lambda.
+        """
+        try:
+            import uvicorn
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "bot.run() serves by uvicorn: python -m pip install uvicorn"
+            ) from error
+        if not logging.getLogger().handlers:
+            terminal = logging.StreamHandler()
+            terminal.setFormatter(LineFormatter())
+            logging.getLogger().addHandler(terminal)
+        uvicorn.run(self.app, host=host, port=port, **kwargs)
+
+    async def aclose(self) -> None:
+        """Close the connections to GitLab."""
+        if self._client is not None:
+            _, client = self._client
+            self._client = None
+            await client.aclose()
+
+    @property
+    def _environ(self) -> Mapping[str, str]:
+        given = {
+            "GL_SECRET": self.secret,
+            "GL_ACCESS_TOKEN": self.access_token,
+            "GL_URL": self.url,
+        }
+        return {**os.environ, **{name: value for name, value in given.items() if value}}
+
+    def _shared_client(self, ssl_context: ssl.SSLContext) -> httpx.AsyncClient:
+        """The one client of this process; connections belong to the event loop they began in."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._client[0] is not loop:
+            self._client = loop, httpx.AsyncClient(verify=ssl_context, timeout=TIMEOUT)
+        return self._client[1]
+
+
+def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                [f"GL_CA_FILE {ca_file!r} must be a PEM file with certificates: {error}"]
+            ) from None
+    return context

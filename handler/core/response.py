@@ -1,0 +1,246 @@
+"""What GitLab's API answered: data, rate limit and next page, or the exception that it stands for.
+
+Takes values and returns values; `gitlab` sends the requests.
+
+https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/rest/troubleshooting/
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BadGraphQLRequest,
+    BadRequest,
+    GitLabBroken,
+    GraphQLAuthorizationFailure,
+    GraphQLException,
+    GraphQLResponseTypeError,
+    HTTPException,
+    InvalidField,
+    QueryError,
+    RateLimitExceeded,
+    RedirectionException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*))*)')
+LINK_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
+MESSAGE_LIMIT = 2000  # characters of an error page that are kept
+
+
+class RateLimit:
+    """How many requests GitLab still takes.
+
+    limit: how many it takes in one period.
+    remaining: how many are left of them.
+    reset_epoch: when the next period begins, in seconds since the epoch.
+    """
+
+    def __init__(self, *, limit: int, remaining: int, reset_epoch: float) -> None:
+        self.limit = limit
+        self.remaining = remaining
+        self.reset_datetime = datetime.datetime.fromtimestamp(reset_epoch, datetime.UTC)
+
+    def __bool__(self) -> bool:
+        """Whether another request can be made: some are left, or the next period has begun."""
+        return self.remaining > 0 or datetime.datetime.now(datetime.UTC) > self.reset_datetime
+
+    def __str__(self) -> str:
+        return f"< {self.remaining:,}/{self.limit:,} until {self.reset_datetime} >"
+
+    @classmethod
+    def from_http(cls, headers: Mapping[str, str]) -> RateLimit | None:
+        """What an answer's headers tell of the rate limit, `None` where they tell nothing.
+
+        headers: with names in lower case, or a mapping that does not mind their case.
+        https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
+        """
+        try:
+            return cls(
+                limit=int(headers["ratelimit-limit"]),
+                remaining=int(headers["ratelimit-remaining"]),
+                reset_epoch=float(headers["ratelimit-reset"]),
+            )
+        except (KeyError, ValueError, OverflowError, OSError):
+            return None
+
+
+def create_headers(requester: str, *, access_token: str | None = None) -> dict[str, str]:
+    """The headers of every request to GitLab, with names in lower case.
+
+    https://docs.gitlab.com/api/rest/authentication/
+    """
+    headers = {"user-agent": requester, "accept": "application/json"}
+    if access_token is not None:
+        headers["authorization"] = f"Bearer {access_token}"
+    return headers
+
+
+def decipher_response(
+    status_code: int, headers: Mapping[str, str], body: bytes, method: str = ""
+) -> tuple[Any, RateLimit | None, str | None]:
+    """What an answer holds: its data, the rate limit, and the next page's URL.
+
+    headers: with names in lower case, or a mapping that does not mind their case.
+    method: the request's; a HEAD is answered by its headers.
+
+    Raises the `HTTPException` that any other status than 200, 201, 202 and 204 stands for.
+    """
+    rate_limit = RateLimit.from_http(headers)
+    if status_code not in (200, 201, 202, 204):
+        raise _exception(status_code, headers, body, rate_limit)
+    data = headers if method == "HEAD" else decode_body(status_code, headers, body)
+    return data, rate_limit, next_link(headers.get("link"))
+
+
+def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """The data that a GraphQL query was answered with.
+
+    Raises the `GraphQLException` that any other answer stands for, `RateLimitExceeded` and
+    `GitLabBroken`.
+    https://docs.gitlab.com/api/graphql/
+    """
+    if status_code == HTTPStatus.TOO_MANY_REQUESTS or status_code >= 500:
+        raise _exception(status_code, headers, body, RateLimit.from_http(headers))
+    content_type = headers.get("content-type")
+    if not body:
+        raise GraphQLException(f"GraphQL answered {status_code} with nothing", None)
+    response = decode_body(status_code, headers, body)
+    if status_code == HTTPStatus.UNAUTHORIZED:
+        raise GraphQLAuthorizationFailure(response)
+    if status_code >= 400:
+        raise BadGraphQLRequest(status_code, response)
+    if not isinstance(response, dict):
+        raise GraphQLResponseTypeError(content_type, response)
+    if response.get("errors"):
+        raise QueryError(response)
+    if status_code != HTTPStatus.OK or "data" not in response:
+        raise GraphQLException(f"GraphQL answered {status_code} without data or errors", response)
+    return response["data"]
+
+
+def next_link(link: str | None) -> str | None:
+    """The URL of the next page in a `Link` header, as it stands there.
+
+    https://docs.gitlab.com/api/rest/#pagination-link-header and RFC 8288
+    """
+    for url, parameters in LINK.findall(link or ""):
+        relation = LINK_REL.search(parameters)
+        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+            return str(url)
+    return None
+
+
+def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """For how many seconds GitLab asks to wait, `None` where it does not say.
+
+    `Retry-After` as seconds or as a date, else until `RateLimit-Reset` where nothing remains.
+    now: the current time in seconds since the epoch.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    if value:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+        except ValueError:
+            return None
+    rate_limit = RateLimit.from_http(headers)
+    if rate_limit is not None and rate_limit.remaining <= 0:
+        return max(0.0, rate_limit.reset_datetime.timestamp() - now)
+    return None
+
+
+def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """A body as what its content type says: JSON's values, bytes, or text.
+
+    Raises `GitLabBroken` for JSON that cannot be read.
+    """
+    essence, _, parameters = headers.get("content-type", "").partition(";")
+    essence = essence.strip().lower()
+    if not body or not essence:
+        return None
+    if essence == "application/json" or essence.endswith("+json"):
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise GitLabBroken(status_code, "GitLab's answer is not the JSON it says") from None
+    if essence.startswith("text/") or "charset=" in parameters:
+        return _text(parameters, body)
+    return body
+
+
+def _text(parameters: str, body: bytes) -> str:
+    match = re.search(r'charset\s*=\s*"?([\w.:-]+)', parameters)
+    try:
+        return body.decode(match[1] if match else "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
+def _exception(
+    status_code: int, headers: Mapping[str, str], body: bytes, rate_limit: RateLimit | None
+) -> HTTPException:
+    data, message = _error(status_code, headers, body)
+    args = (message,) if message else ()
+    spent = rate_limit is not None and rate_limit.remaining <= 0
+    if status_code == HTTPStatus.TOO_MANY_REQUESTS or (
+        status_code == HTTPStatus.FORBIDDEN and spent
+    ):
+        now = datetime.datetime.now(datetime.UTC).timestamp()
+        return RateLimitExceeded(
+            rate_limit, *args, status_code=status_code, retry_after=retry_after(headers, now=now)
+        )
+    if status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return InvalidField(_field_errors(data), *args)
+    if status_code >= 500:
+        return GitLabBroken(status_code, *args)
+    if status_code >= 400:
+        return BadRequest(status_code, *args)
+    if status_code >= 300:
+        location = headers.get("location")
+        return RedirectionException(status_code, *(args or _moved(location)))
+    return HTTPException(status_code, *args)
+
+
+def _moved(location: str | None) -> tuple[str, ...]:
+    return (f"moved to {location}",) if location else ()
+
+
+def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:
+    """What an error's body says, decoded and as one text."""
+    try:
+        data = decode_body(status_code, headers, body)
+    except GitLabBroken:
+        data = None
+    if data is None or isinstance(data, bytes):
+        data = body.decode("utf-8", "replace")
+    return data, _message(data).strip()[:MESSAGE_LIMIT]
+
+
+def _message(data: Any) -> str:
+    """GitLab's forms of an error: `message` as text, dict or list, `error`, plain text."""
+    if isinstance(data, dict):
+        told = [data[key] for key in ("message", "error", "error_description") if data.get(key)]
+        return ": ".join(_message(part) for part in told) or (_fields(data) if data else "")
+    if isinstance(data, list):
+        return ", ".join(_message(part) for part in data)
+    return str(data)
+
+
+def _fields(data: dict[str, Any]) -> str:
+    return "; ".join(f"{field} {_message(problems)}" for field, problems in data.items())
+
+
+def _field_errors(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return None
+    return data.get("errors") or data.get("message") or data.get("error")

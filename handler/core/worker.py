@@ -1,0 +1,177 @@
+"""Worker: runs handlers, each within its time limit, each with its own outcome.
+
+It also guards against loops: it asks GitLab once who the access token belongs to, and keeps the
+bot's own events from handlers that did not ask for them.
+
+https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import marks
+from .errors import GitLabException
+from .gitlab import GitLabAPI, Origin
+from .logs import Redactor, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .event import Event
+    from .router import Route
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one handler's run: done, ignored (and why), or failed (and why)."""
+
+    status: Literal["done", "ignored", "failed"]
+    because: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.because}" if self.because else self.status
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user that the access token belongs to.
+
+    bot: whether it is an access token's or a service account's, and no person's.
+    """
+
+    user_id: int
+    username: str
+    bot: bool
+
+
+class Worker:
+    """Runs handlers on events.
+
+    gitlab: gives a `GitLabAPI` over the shared client.
+    ignore_self: whether the bot's own events are ignored; `None` does so for bot accounts.
+    time_limit: for one handler, in seconds.
+    wait_consistency: wait a second before the handlers run, as gidgetlab does.
+    redactor: keeps secrets out of outcomes and logs.
+    """
+
+    def __init__(
+        self,
+        gitlab: Callable[[], GitLabAPI],
+        *,
+        ignore_self: bool | None,
+        time_limit: float,
+        wait_consistency: bool,
+        redactor: Redactor,
+    ) -> None:
+        self._gitlab = gitlab
+        self._ignore_self = ignore_self
+        self._time_limit = time_limit
+        self._wait_consistency = wait_consistency
+        self._redactor = redactor
+        self._account: Account | None = None
+
+    async def run_all(self, event: Event, routes: Sequence[Route]) -> dict[str, Outcome]:
+        """Run the handlers side by side; none keeps another from running."""
+        if self._wait_consistency:
+            await asyncio.sleep(1)
+        outcomes = await asyncio.gather(*(self.run(event, route) for route in routes))
+        return {route.name: outcome for route, outcome in zip(routes, outcomes, strict=True)}
+
+    async def run(self, event: Event, route: Route) -> Outcome:
+        """Run one handler on an event, and log what became of it."""
+        started = time.monotonic()
+        error: BaseException | None = None
+        limit = asyncio.timeout(self._time_limit)
+        try:
+            async with limit:
+                outcome = await self._attempt(event, route)
+        except (Exception, SystemExit) as failure:
+            error = failure
+            because = self._redactor.error(failure)
+            if limit.expired():
+                because = f"it ran out of its {self._time_limit:g} s"
+            outcome = Outcome("failed", because)
+        except asyncio.CancelledError as cancelled:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            error = cancelled
+            outcome = Outcome("failed", "it was cancelled from within")
+        self._log(event, route, outcome, started, error)
+        return outcome
+
+    async def _attempt(self, event: Event, route: Route) -> Outcome:
+        gl = self._gitlab()
+        account = await self._whoami(gl)
+        ignores_self = account.bot if self._ignore_self is None else self._ignore_self
+        if not route.from_self and (refusal := own_event(event, account, ignores_self)):
+            return Outcome("ignored", refusal)
+        origin = Origin(
+            delivery_id=event.delivery_id,
+            handler=route.name,
+            user_id=account.user_id,
+            # Where own events run, GitLab has to cut the chains.
+            event_uuid=None if ignores_self else event.event_uuid,
+        )
+        await route.run(event, gl.on_behalf_of(origin))
+        return Outcome("done")
+
+    async def _whoami(self, gl: GitLabAPI) -> Account:
+        """The access token's account, asked for once.
+
+        https://docs.gitlab.com/api/users/#retrieve-the-current-user
+        """
+        if self._account is None:
+            self._account = _account(await gl.getitem("/user"))
+        return self._account
+
+    def _log(
+        self,
+        event: Event,
+        route: Route,
+        outcome: Outcome,
+        started: float,
+        error: BaseException | None,
+    ) -> None:
+        log(
+            logging.ERROR if outcome.status == "failed" else logging.INFO,
+            "task",
+            self._redactor,
+            delivery=event.delivery_id,
+            event=event.event,
+            project=event.project_path,
+            handler=route.name,
+            attempt=1,
+            outcome=outcome.status,
+            because=outcome.because,
+            milliseconds=round((time.monotonic() - started) * 1000, 1),
+            traceback=self._redactor.traceback(error) if error is not None else None,
+        )
+
+
+def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
+    """Why an event counts as the bot's own, `None` where it does not."""
+    own = event.user_id == account.user_id or (
+        event.user_id is None and event.username == account.username
+    )
+    if own and ignores_self:
+        return f"the bot's own event: {account.username} did it"
+    note = event.object_attributes
+    if event.kind != "note" or marks.find(note.get("note")) is None:
+        return None
+    if own or note.get("author_id") == account.user_id:
+        return f"the bot's own note: {account.username} wrote it and it bears the mark"
+    return None
+
+
+def _account(user: Any) -> Account:
+    try:
+        return Account(int(user["id"]), str(user["username"]), bool(user.get("bot")))
+    except (TypeError, KeyError, ValueError):
+        raise GitLabException(
+            "GET /user was not answered with a user: is GL_URL the address of a GitLab?"
+        ) from None
