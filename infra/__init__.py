@@ -1,0 +1,1 @@
+"""What surrounds the functions and never ships to Lambda: command line, sandbox GitLab, testing."""

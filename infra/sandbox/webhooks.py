@@ -1,0 +1,334 @@
+"""Send webhooks as GitLab does: headers, signature, time limit, history, cut loops.
+
+Deliveries run on an event loop in a thread of their own, so that neither an API answer nor a
+test waits for the receiver. Bodies come ready from `payloads`.
+
+After https://docs.gitlab.com/user/project/integrations/webhooks/ and
+https://www.standardwebhooks.com/.
+"""
+
+import asyncio
+import base64
+import binascii
+import fnmatch
+import hashlib
+import hmac
+import json
+import re
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from .state import Hook, HookEvent, Instance, Project
+
+EVENT_UUID_HEADER = "X-Gitlab-Event-UUID"
+SIGNING_PREFIX = "whsec_"
+SIGNING_KEY_BYTES = 32
+
+_RESPONSE_BYTES = 8 * 1024
+_AT_ONCE = 50
+_MOST_HOOKS_PER_CHAIN = 100
+_REMEMBERED_CHAINS = 10_000
+_FAILURES_UNTIL_PAUSED = 4
+_FAILURES_UNTIL_DISABLED = 40
+_LONGEST_PAUSE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of webhook: its trigger's name in the history, and its `X-Gitlab-Event`."""
+
+    trigger: str
+    header: str
+
+
+KINDS = {
+    "push_events": Kind("push_hooks", "Push Hook"),
+    "tag_push_events": Kind("tag_push_hooks", "Tag Push Hook"),
+    "issues_events": Kind("issue_hooks", "Issue Hook"),
+    "confidential_issues_events": Kind("confidential_issue_hooks", "Confidential Issue Hook"),
+    "note_events": Kind("note_hooks", "Note Hook"),
+    "confidential_note_events": Kind("confidential_note_hooks", "Confidential Note Hook"),
+    "merge_requests_events": Kind("merge_request_hooks", "Merge Request Hook"),
+    "emoji_events": Kind("emoji_hooks", "Emoji Hook"),
+}
+
+
+class Webhooks:
+    """Sends an instance's webhooks and keeps the history of each hook.
+
+    Args:
+        instance: whose webhooks.
+        timeout: seconds that a receiver may take; GitLab gives 10.
+        disable_failing: whether a hook that keeps failing is paused and, in the end, disabled.
+        transport: how to reach receivers, instead of over the network.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        timeout: float = 10.0,
+        disable_failing: bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._instance = instance
+        self._timeout = timeout
+        self._disable_failing = disable_failing
+        self._transport = transport
+        self._thread = _DeliveryThread()
+        self._chains: OrderedDict[str, set[int]] = OrderedDict()
+        self.under_way = 0
+
+    def fire(
+        self, project: Project, trigger: str, data: dict[str, Any], *, event_uuid: str | None
+    ) -> None:
+        """Send `data` to each of the project's hooks that wants `trigger` (as "issues_events").
+
+        Args:
+            event_uuid: the `X-Gitlab-Event-UUID` of the API request that caused this, if it
+                had one: a hook that already fired under it does not fire again.
+        """
+        for hook in project.hooks.values():
+            if trigger not in hook.triggers or not _wants_branch(hook, trigger, data):
+                continue
+            if self.alert_status(hook) != "executable" or self._is_loop(hook, event_uuid):
+                continue
+            chain = event_uuid or str(uuid.uuid4())
+            self._join_chain(hook, chain)
+            self._start(hook, KINDS[trigger], data, chain=chain)
+
+    async def send(
+        self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
+    ) -> HookEvent:
+        """Send to one hook, disabled or not, and wait for what comes of it (test, resend)."""
+        future = self._start(
+            hook, KINDS[trigger], data, chain=str(uuid.uuid4()), idempotency_key=idempotency_key
+        )
+        return await asyncio.wrap_future(future)
+
+    def alert_status(self, hook: Hook) -> str:
+        """Whether the hook is `executable`, `temporarily_disabled`, or `disabled` for good."""
+        if hook.failures >= _FAILURES_UNTIL_DISABLED:
+            return "disabled"
+        if hook.disabled_until and hook.disabled_until > self._instance.now():
+            return "temporarily_disabled"
+        return "executable"
+
+    def close(self) -> None:
+        """Drop what is under way and end the thread. A later delivery starts a new one."""
+        self._thread.stop()
+
+    def _is_loop(self, hook: Hook, event_uuid: str | None) -> bool:
+        if not event_uuid:
+            return False
+        fired = self._chains.get(event_uuid, set())
+        return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
+
+    def _join_chain(self, hook: Hook, chain: str) -> None:
+        self._chains.setdefault(chain, set()).add(hook.id)
+        while len(self._chains) > _REMEMBERED_CHAINS:
+            self._chains.popitem(last=False)
+
+    def _start(
+        self,
+        hook: Hook,
+        kind: Kind,
+        data: dict[str, Any],
+        *,
+        chain: str,
+        idempotency_key: str | None = None,
+    ) -> Future[HookEvent]:
+        with self._instance.changed:
+            self.under_way += 1
+            instance_url = self._instance.url
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"GitLab/{self._instance.version}",
+            "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+            "X-Gitlab-Event": kind.header,
+            "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
+            "X-Gitlab-Instance": instance_url,
+            EVENT_UUID_HEADER: chain,
+        }
+        delivery = self._deliver(hook, kind, data, headers)
+        future = self._thread.submit(delivery)
+        future.add_done_callback(self._finished)
+        return future
+
+    def _finished(self, future: Future[HookEvent]) -> None:
+        with self._instance.changed:
+            self.under_way -= 1
+            self._instance.touch()
+
+    async def _deliver(
+        self, hook: Hook, kind: Kind, data: dict[str, Any], headers: dict[str, str]
+    ) -> HookEvent:
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        redacted = {**dict.fromkeys(hook.custom_headers, "[REDACTED]"), **headers}
+        sent = {**hook.custom_headers, **headers}
+        timestamp = str(int(self._instance.now().timestamp()))
+        standard = {"webhook-id": headers["Idempotency-Key"], "webhook-timestamp": timestamp}
+        sent |= standard
+        redacted |= standard
+        if hook.signing_token:
+            signature = sign(hook.signing_token, standard["webhook-id"], timestamp, body)
+            sent["webhook-signature"] = redacted["webhook-signature"] = signature
+        if hook.token:
+            sent["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
+            redacted["X-Gitlab-Token"] = "[REDACTED]"
+        event = HookEvent(
+            id=0,
+            url=hook.url,
+            trigger=kind.trigger,
+            headers=redacted,
+            data=data,
+            response_status="internal error",
+            response_headers={},
+            response_body="",
+            execution_duration=0.0,
+        )
+        await self._exchange(hook, event, body, sent)
+        self._record(hook, event)
+        return event
+
+    async def _exchange(
+        self, hook: Hook, event: HookEvent, body: bytes, headers: dict[str, str]
+    ) -> None:
+        client = self._thread.client(hook.enable_ssl_verification, self._transport)
+        started = time.monotonic()
+        raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await client.post(hook.url, content=body, headers=raw_headers)
+        except TimeoutError:
+            event.internal_error_message = f"execution expired after {self._timeout:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            event.internal_error_message = f"{type(error).__name__}: {error}"
+        else:
+            event.response_status = str(response.status_code)
+            event.response_headers = dict(response.headers)
+            event.response_body = response.content[:_RESPONSE_BYTES].decode(errors="replace")
+        event.execution_duration = time.monotonic() - started
+
+    def _record(self, hook: Hook, event: HookEvent) -> None:
+        with self._instance.changed:
+            event.id = self._instance.next_id("hook_event")
+            hook.events.append(event)
+            if event.response_status[:1] in ("2", "3"):
+                hook.failures, hook.disabled_until = 0, None
+            elif self._disable_failing:
+                hook.failures += 1
+                hook.disabled_until = _pause(hook.failures, self._instance.now())
+            self._instance.touch()
+
+
+def sign(signing_token: str, delivery_id: str, timestamp: str, body: bytes) -> str:
+    """The `webhook-signature` of a delivery. Raises ValueError for a malformed signing token."""
+    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    digest = hmac.digest(signing_key(signing_token), signed, hashlib.sha256)
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def signing_key(signing_token: str) -> bytes:
+    """The key in a signing token. Raises ValueError if it is malformed."""
+    try:
+        key = base64.b64decode(signing_token.removeprefix(SIGNING_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not signing_token.startswith(SIGNING_PREFIX) or len(key) != SIGNING_KEY_BYTES:
+        raise ValueError(
+            f"a signing token is {SIGNING_PREFIX!r} followed by {SIGNING_KEY_BYTES} bytes in base64"
+        )
+    return key
+
+
+def _pause(failures: int, now: datetime) -> datetime | None:
+    if failures < _FAILURES_UNTIL_PAUSED:
+        return None
+    doublings = min(failures - _FAILURES_UNTIL_PAUSED, 20)
+    return now + min(timedelta(minutes=2**doublings), _LONGEST_PAUSE)
+
+
+def _wants_branch(hook: Hook, trigger: str, data: dict[str, Any]) -> bool:
+    pattern = hook.push_events_branch_filter
+    if trigger != "push_events" or not pattern or hook.branch_filter_strategy == "all_branches":
+        return True
+    branch = str(data["ref"]).removeprefix("refs/heads/")
+    if hook.branch_filter_strategy == "regex":
+        return re.search(pattern, branch) is not None
+    return fnmatch.fnmatchcase(branch, pattern)
+
+
+class _DeliveryThread:
+    """An event loop in a thread, started at the first delivery, with HTTP clients of its own."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    def submit(self, work: Coroutine[Any, Any, HookEvent]) -> Future[HookEvent]:
+        with self._guard:
+            if self._loop is None:
+                self._start()
+            assert self._loop is not None
+            return asyncio.run_coroutine_threadsafe(self._in_turn(work), self._loop)
+
+    def client(self, verify: bool, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+        if verify not in self._clients:
+            # GitLab opens a connection for each delivery; a kept one would also break whenever
+            # the receiver restarts.
+            self._clients[verify] = httpx.AsyncClient(
+                verify=verify,
+                timeout=None,
+                trust_env=False,
+                transport=transport,
+                limits=httpx.Limits(max_keepalive_connections=0),
+                headers={"Connection": "close", "Accept": "*/*"},
+            )
+        return self._clients[verify]
+
+    def stop(self) -> None:
+        with self._guard:
+            if self._loop is None or self._thread is None:
+                return
+            asyncio.run_coroutine_threadsafe(self._wind_down(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = self._thread = None
+
+    def _start(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="sandbox-webhooks", daemon=True
+        )
+        self._thread.start()
+
+    async def _in_turn(self, work: Coroutine[Any, Any, HookEvent]) -> HookEvent:
+        try:
+            async with self._slots:
+                return await work
+        finally:
+            work.close()
+
+    async def _wind_down(self) -> None:
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
