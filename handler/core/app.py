@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from . import __version__
 from .delivery import admit, join_headers
@@ -77,9 +78,10 @@ def create_app(bot: GitLabBot) -> FastAPI:
     async def receive(request: Request) -> Response:
         return await reception.receive(request)
 
+    # A `Response` needs no model: FastAPI would import all of pydantic.v1 to look for one.
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
+    async def health() -> Response:
+        return JSONResponse({"status": "ok", "version": __version__})
 
     for event_type, resembled in bot.router.unknown_event_types().items():
         hint = f": did you mean {resembled!r}?" if resembled else ""
