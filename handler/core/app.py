@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from . import __version__
 from .delivery import admit, join_headers
 from .errors import BadRequest, SettingsError, ValidationFailure
-from .logs import Redactor, log, logger
+from .logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +100,14 @@ class Reception:
         """Answer one delivery, and log what became of it."""
         started = time.monotonic()
         answer = await self._answer(request)
-        self._log(answer, started)
+        self._bot.reporter.delivery(
+            answer.event,
+            status=answer.status_code,
+            outcome=answer.status,
+            because=answer.because,
+            handlers=answer.handlers or (),
+            started=started,
+        )
         return answer.response()
 
     async def _answer(self, request: Request) -> Answer:
@@ -128,7 +135,8 @@ class Reception:
 
     async def _deliver(self, event: Event) -> Answer:
         """Run the handlers that the event is for, while GitLab waits."""
-        self._log_routes(event)
+        if logger.isEnabledFor(logging.DEBUG):
+            self._bot.reporter.routes(event, self._bot.router.explain(event))
         routes = self._bot.router.match(event)
         if not routes:
             because = _ignored_because(event, self._bot.router.explain(event))
@@ -142,41 +150,6 @@ class Reception:
         status = next(one for one in ("failed", "done", "ignored") if one in statuses)
         told = {name: str(outcome) for name, outcome in outcomes.items()}
         return Answer(HTTPStatus.OK, status, None, event, told)
-
-    def _log_routes(self, event: Event) -> None:
-        if not logger.isEnabledFor(logging.DEBUG):
-            return
-        for explanation in self._bot.router.explain(event):
-            log(
-                logging.DEBUG,
-                "route",
-                self._redactor,
-                delivery=event.delivery_id,
-                event=event.event,
-                handler=explanation.handler,
-                matched=explanation.matched,
-                because=explanation.because,
-            )
-
-    def _log(self, answer: Answer, started: float) -> None:
-        event = answer.event
-        log(
-            logging.ERROR if answer.status_code >= 500 else logging.INFO,
-            "delivery",
-            self._redactor,
-            delivery=event.delivery_id if event else None,
-            event=event.event if event else None,
-            project=event.project_path if event else None,
-            handlers=list(answer.handlers) if answer.handlers else None,
-            outcome=answer.status,
-            because=answer.because,
-            status=int(answer.status_code),
-            milliseconds=round((time.monotonic() - started) * 1000, 1),
-        )
-
-    @property
-    def _redactor(self) -> Redactor:
-        return self._bot.redactor
 
 
 async def _read(request: Request) -> bytes:

@@ -14,7 +14,14 @@
     │   ├── QueryError               the query itself failed
     │   └── GraphQLResponseTypeError the answer is not JSON
     ├── SettingsError                settings are missing or malformed
-    └── NoTarget                     there is nothing to comment on or react to
+    ├── NoTarget                     there is nothing to comment on or react to
+    ├── TryAgain                     a handler asks to be run again later
+    ├── OutOfTime                    a handler took longer than its time limit
+    ├── NotRun                       a handler could not be run at all
+    ├── TaskTooLarge                 a task does not fit on the queue
+    ├── MalformedTask                a message on the queue is no task
+    ├── UnknownHandler               a task is for a handler that this version does not have
+    └── QueueUnavailable             the queue does not take what it is sent
 
 The names down to `GraphQLResponseTypeError` and their arguments are gidgetlab's. What the transport
 raises (`httpx.TransportError`: no connection, no answer in time) passes through as it is.
@@ -142,6 +149,41 @@ class SettingsError(GitLabException):
 
 class NoTarget(GitLabException):
     """The event is about nothing that can be commented on or reacted to."""
+
+
+class TryAgain(GitLabException):
+    """Raised by a handler that wants to be run again on the same event.
+
+    after: in how many seconds; SQS lets a message wait for 12 hours at most.
+    """
+
+    def __init__(self, after: float = 60.0, because: str = "the handler asked for it") -> None:
+        self.after = after
+        super().__init__(because)
+
+
+class OutOfTime(GitLabException):
+    """A handler took longer than its time limit."""
+
+
+class NotRun(GitLabException):
+    """A handler could not be run at all, for a cause that its owner can mend."""
+
+
+class TaskTooLarge(GitLabException):
+    """A task does not fit on the queue, even deflated."""
+
+
+class MalformedTask(GitLabException):
+    """A message on the queue is no task, or one of a later version."""
+
+
+class UnknownHandler(GitLabException):
+    """A task is for a handler that this version of the code does not have."""
+
+
+class QueueUnavailable(GitLabException):
+    """The queue did not take, within its time, what it was sent."""
 
 
 def known_status(status_code: int) -> HTTPStatus | int:

@@ -9,7 +9,6 @@ https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/graphql/
 from __future__ import annotations
 
 import asyncio
-import copy
 import itertools
 import json
 import os
@@ -45,6 +44,7 @@ REDIRECTS = 5
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({502, 503, 504})
+GAVE_UP = frozenset({502, 504})  # the proxy did, and GitLab may still be at it
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 NO_DATA = b""  # None is a value of JSON, so it cannot stand for "nothing"
@@ -112,16 +112,19 @@ class GitLabAPI:
         self._cache = cache
         self._origin: Origin | None = None
         self._replies = itertools.count(1)
+        self._unanswered_writes = 0
 
     def __repr__(self) -> str:
         return f"<GitLabAPI {self.requester!r} at {self._instance}>"
 
-    def on_behalf_of(self, origin: Origin) -> GitLabAPI:
-        """This API for one handler's run: its notes are marked and posted once."""
-        own = copy.copy(self)
-        own._origin = origin
-        own._replies = itertools.count(1)
-        return own
+    def act_for(self, origin: Origin) -> None:
+        """Make this the API of one handler's run: its notes are marked and posted once."""
+        self._origin = origin
+
+    @property
+    def unanswered_write(self) -> bool:
+        """Whether GitLab may still act on a request of this API whose answer never came."""
+        return self._unanswered_writes > 0
 
     async def getitem(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         """GET one thing.
@@ -380,9 +383,18 @@ class GitLabAPI:
         sent = dict(headers)
         if self.access_token is not None and self._is_instance(url):
             sent["authorization"] = f"Bearer {self.access_token}"
-        return await self._client.request(
-            method, url, headers=sent, content=body or None, follow_redirects=False
-        )
+        writes = method not in ("GET", "HEAD")
+        self._unanswered_writes += writes
+        try:
+            response = await self._client.request(
+                method, url, headers=sent, content=body or None, follow_redirects=False
+            )
+        except NEVER_SENT:
+            self._unanswered_writes -= writes
+            raise
+        if response.status_code not in GAVE_UP:
+            self._unanswered_writes -= writes
+        return response
 
     def _is_instance(self, url: httpx.URL) -> bool:
         """Whether a URL is of the configured instance, which may share its host by a sub-path."""

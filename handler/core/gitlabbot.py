@@ -17,7 +17,8 @@ import httpx
 
 from .errors import SettingsError
 from .gitlab import GitLabAPI
-from .logs import LineFormatter, Redactor, logger
+from .logs import LineFormatter, Reporter, logger
+from .redactor import Redactor
 from .router import Router
 from .settings import ReceiveSettings, WorkSettings, log_level, secrets
 from .worker import Worker
@@ -110,6 +111,11 @@ class GitLabBot:
         return Redactor(secrets(self._environ))
 
     @cached_property
+    def reporter(self) -> Reporter:
+        """What tells of this bot's deliveries and tasks."""
+        return Reporter(self.redactor)
+
+    @cached_property
     def worker(self) -> Worker:
         """What runs the handlers. Raises `SettingsError`."""
         settings = WorkSettings.from_env(self._environ)
@@ -131,6 +137,7 @@ class GitLabBot:
             time_limit=self.time_limit,
             wait_consistency=self.wait_consistency,
             redactor=self.redactor,
+            reporter=self.reporter,
         )
 
     def run(self, *, host: str = "0.0.0.0", port: int = 8080, **kwargs: Any) -> None:  # noqa: S104

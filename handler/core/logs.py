@@ -1,71 +1,105 @@
-"""One structured line per delivery and per task, through the standard `logging`.
+"""Reporter: one structured line per delivery and per task, through the standard `logging`.
 
-Lambda's JSON format (`LoggingConfig: {LogFormat: JSON}`) writes the `extra` keys as fields. That
-formatter cannot write a lone surrogate, and a payload may hold one, so every text is made ASCII
-here; and since a handler's error may quote anything, every text is rid of the known secrets.
+Lambda's JSON format (`LoggingConfig: {LogFormat: JSON}`) writes the `extra` keys as fields.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
-from collections.abc import Iterable, Mapping
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .event import Event
+    from .redactor import Redactor
+    from .router import Explanation
+    from .worker import Outcome
 
 logger = logging.getLogger("gidgetlambda")
 
-HIDDEN = "***"
-TEXT_LIMIT = 4000  # characters of one field
 
+class Reporter:
+    """Tells what becomes of deliveries and tasks."""
 
-class Redactor:
-    """Takes the known secrets out of texts that leave this process.
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
 
-    secrets: those of at least 4 characters are taken out; shorter ones would garble every text.
-    """
+    def delivery(
+        self,
+        event: Event | None,
+        *,
+        status: int,
+        outcome: str,
+        because: str | None,
+        handlers: Iterable[str],
+        started: float,
+    ) -> None:
+        """A delivery was answered.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
+        event: `None` where it was not let in.
+        status: of the HTTP answer.
+        started: as `time.monotonic` told it, in seconds.
+        """
+        self._log(
+            logging.ERROR if status >= 500 else logging.INFO,
+            "delivery",
+            event,
+            handlers=list(handlers) or None,
+            outcome=outcome,
+            because=because,
+            status=status,
+            milliseconds=_milliseconds_since(started),
+        )
 
-    def __repr__(self) -> str:
-        return f"<Redactor of {len(self._secrets)} secrets>"
+    def routes(self, event: Event, explanations: Iterable[Explanation]) -> None:
+        """For which routes an event is, and why; told at the level DEBUG."""
+        for explanation in explanations:
+            self._log(
+                logging.DEBUG,
+                "route",
+                event,
+                handler=explanation.handler,
+                matched=explanation.matched,
+                because=explanation.because,
+            )
 
-    def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """The text without secrets, in ASCII, and cut at `limit` characters."""
-        text = self._without_secrets(text)
-        return _ascii(text if len(text) <= limit else f"{text[:limit]}...")
+    def task(
+        self, event: Event, handler: str, outcome: Outcome, *, attempt: int, started: float
+    ) -> None:
+        """A handler was run on an event, or could not be.
 
-    def value(self, value: Any) -> Any:
-        """A field's value, cleaned as `text` does wherever it holds one."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, Mapping):
-            return {self.text(str(key)): self.value(part) for key, part in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.value(part) for part in value]
-        return value
+        attempt: 1 for the first.
+        started: as `time.monotonic` told it, in seconds.
+        """
+        error = outcome.error
+        self._log(
+            logging.ERROR if outcome.status in ("failed", "parked") else logging.INFO,
+            "task",
+            event,
+            handler=handler,
+            attempt=attempt,
+            outcome=outcome.status,
+            because=outcome.because,
+            milliseconds=_milliseconds_since(started),
+            traceback=self._redactor.traceback(error) if error is not None else None,
+        )
 
-    def error(self, error: BaseException) -> str:
-        """An error in one line: its kind, its message, and the request that it came from."""
-        request = getattr(error, "request", None)
-        asked = f" ({request})" if isinstance(request, str) else ""
-        return self.text(f"{type(error).__name__}: {error}{asked}", limit=300)
-
-    def traceback(self, error: BaseException) -> str:
-        """An error's traceback, its last lines where it is long."""
-        text = self._without_secrets("".join(traceback.format_exception(error)))
-        return _ascii(text[-TEXT_LIMIT:])
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
-
-
-def log(level: int, message: str, redactor: Redactor, **fields: Any) -> None:
-    """Write one line with fields; those that are `None` are left out."""
-    if logger.isEnabledFor(level):
-        present = {k: redactor.value(v) for k, v in fields.items() if v is not None}
+    def _log(self, level: int, message: str, event: Event | None, **fields: Any) -> None:
+        """Write one line with those fields that are not `None`."""
+        if not logger.isEnabledFor(level):
+            return
+        if event is not None:
+            fields = {
+                "delivery": event.delivery_id,
+                "event": event.event,
+                "project": event.project_path,
+                **fields,
+            }
+        present = {k: self._redactor.value(v) for k, v in fields.items() if v is not None}
         logger.log(level, message, extra=present)
 
 
@@ -82,13 +116,5 @@ def _extra(record: logging.LogRecord) -> list[str]:
     return [key for key in record.__dict__ if key not in plain and key != "taskName"]
 
 
-def _ascii(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char if " " <= char <= "~" or char in "\n\t" else _escaped(char) for char in text
-    )
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+def _milliseconds_since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)

@@ -30,13 +30,17 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "n
 
 @dataclass(frozen=True)
 class ReceiveSettings:
-    """What the function that receives deliveries needs."""
+    """What the function that receives deliveries needs.
+
+    queue_url: where tasks are sent to; `None` runs the handlers while GitLab waits.
+    """
 
     credentials: Credentials = field(repr=False)
+    queue_url: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ReceiveSettings:
-        """Read `GL_SECRET`, `GL_SECRET_PREVIOUS` and `GL_SIGNING_TOKEN`.
+        """Read `GL_SECRET`, `GL_SECRET_PREVIOUS`, `GL_SIGNING_TOKEN` and `QUEUE_URL`.
 
         Raises `SettingsError`, which names everything that is missing or malformed.
         """
@@ -49,8 +53,9 @@ class ReceiveSettings:
         keys = env.read("GL_SIGNING_TOKEN", _signing_keys) or ()
         if not env.text("GL_SECRET") and not env.text("GL_SIGNING_TOKEN"):
             env.problem("set GL_SIGNING_TOKEN or GL_SECRET to what the webhook in GitLab has")
+        queue_url = env.read("QUEUE_URL", _queue_url)
         env.require_sound()
-        return cls(Credentials(tuple(tokens), keys))
+        return cls(Credentials(tuple(tokens), keys), queue_url)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,28 @@ class WorkSettings:
         ca_file = env.text("GL_CA_FILE") or None
         env.require_sound()
         return cls(token or "", url or DEFAULT_URL, ignore_self, ca_file)
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """Where the function that works on queued tasks finds its queues."""
+
+    queue_url: str
+    parked_queue_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> QueueSettings:
+        """Read `QUEUE_URL` and `PARKED_QUEUE_URL`.
+
+        Raises `SettingsError`, which names everything that is missing or malformed.
+        """
+        env = _Reader(environ)
+        for name in ("QUEUE_URL", "PARKED_QUEUE_URL"):
+            if not env.text(name):
+                env.problem(f"set {name} to the URL of the stack's queue")
+        urls = [env.read(name, _queue_url) or "" for name in ("QUEUE_URL", "PARKED_QUEUE_URL")]
+        env.require_sound()
+        return cls(*urls)
 
 
 def secrets(environ: Mapping[str, str]) -> list[str]:
@@ -148,6 +175,13 @@ def _boolean(text: str) -> bool:
         return BOOLEANS[text.lower()]
     except KeyError:
         raise ValueError("must be true or false, or unset to decide by the account") from None
+
+
+def _queue_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.path.endswith(".fifo"):
+        raise ValueError("must be the URL of a FIFO queue, which ends in .fifo")
+    return text
 
 
 def _url(text: str) -> str:

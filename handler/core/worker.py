@@ -9,29 +9,38 @@ https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import marks
-from .errors import GitLabException
+from .errors import GitLabException, HTTPException, NotRun, OutOfTime
 from .gitlab import GitLabAPI, Origin
-from .logs import Redactor, log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .event import Event
+    from .logs import Reporter
+    from .redactor import Redactor
     from .router import Route
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one handler's run: done, ignored (and why), or failed (and why)."""
+    """What became of one handler's run.
 
-    status: Literal["done", "ignored", "failed"]
+    status: done, ignored or failed; a failed run of a queued task ends as again or parked.
+    because: why, where it is not done.
+    error: what the handler failed with.
+    unanswered_write: GitLab may still act on a request of it whose answer never came.
+    """
+
+    status: Literal["done", "ignored", "failed", "again", "parked"]
     because: str | None = None
+    error: BaseException | None = field(default=None, repr=False, compare=False)
+    unanswered_write: bool = False
 
     def __str__(self) -> str:
         return f"{self.status}: {self.because}" if self.because else self.status
@@ -56,7 +65,8 @@ class Worker:
     ignore_self: whether the bot's own events are ignored; `None` does so for bot accounts.
     time_limit: for one handler, in seconds.
     wait_consistency: wait a second before the handlers run, as gidgetlab does.
-    redactor: keeps secrets out of outcomes and logs.
+    redactor: keeps secrets out of outcomes.
+    reporter: is told what becomes of each run while GitLab waits.
     """
 
     def __init__(
@@ -67,57 +77,65 @@ class Worker:
         time_limit: float,
         wait_consistency: bool,
         redactor: Redactor,
+        reporter: Reporter,
     ) -> None:
         self._gitlab = gitlab
         self._ignore_self = ignore_self
         self._time_limit = time_limit
         self._wait_consistency = wait_consistency
         self._redactor = redactor
+        self._reporter = reporter
         self._account: Account | None = None
 
     async def run_all(self, event: Event, routes: Sequence[Route]) -> dict[str, Outcome]:
-        """Run the handlers side by side; none keeps another from running."""
-        if self._wait_consistency:
-            await asyncio.sleep(1)
-        outcomes = await asyncio.gather(*(self.run(event, route) for route in routes))
+        """Run handlers side by side, while GitLab waits; none keeps another from running."""
+        outcomes = await asyncio.gather(*(self._run_reported(event, route) for route in routes))
         return {route.name: outcome for route, outcome in zip(routes, outcomes, strict=True)}
 
-    async def run(self, event: Event, route: Route) -> Outcome:
-        """Run one handler on an event, and log what became of it."""
-        started = time.monotonic()
-        error: BaseException | None = None
-        limit = asyncio.timeout(self._time_limit)
+    async def run(self, event: Event, route: Route, *, time_limit: float) -> Outcome:
+        """Run one handler on an event.
+
+        time_limit: in seconds.
+        """
+        gl = self._gitlab()
+        limit = asyncio.timeout(time_limit)
+        error: BaseException
         try:
             async with limit:
-                outcome = await self._attempt(event, route)
+                return await self._attempt(event, route, gl)
         except (Exception, SystemExit) as failure:
             error = failure
-            because = self._redactor.error(failure)
             if limit.expired():
-                because = f"it ran out of its {self._time_limit:g} s"
-            outcome = Outcome("failed", because)
+                error = OutOfTime(f"it ran out of its {time_limit:g} s")
         except asyncio.CancelledError as cancelled:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             error = cancelled
-            outcome = Outcome("failed", "it was cancelled from within")
-        self._log(event, route, outcome, started, error)
+        return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
+
+    async def _run_reported(self, event: Event, route: Route) -> Outcome:
+        started = time.monotonic()
+        outcome = await self.run(event, route, time_limit=self._time_limit)
+        self._reporter.task(event, route.name, outcome, attempt=1, started=started)
         return outcome
 
-    async def _attempt(self, event: Event, route: Route) -> Outcome:
-        gl = self._gitlab()
+    async def _attempt(self, event: Event, route: Route, gl: GitLabAPI) -> Outcome:
         account = await self._whoami(gl)
         ignores_self = account.bot if self._ignore_self is None else self._ignore_self
         if not route.from_self and (refusal := own_event(event, account, ignores_self)):
             return Outcome("ignored", refusal)
-        origin = Origin(
-            delivery_id=event.delivery_id,
-            handler=route.name,
-            user_id=account.user_id,
-            # Where own events run, GitLab has to cut the chains.
-            event_uuid=None if ignores_self else event.event_uuid,
+        if self._wait_consistency:
+            await asyncio.sleep(1)
+        gl.act_for(
+            Origin(
+                delivery_id=event.delivery_id,
+                handler=route.name,
+                user_id=account.user_id,
+                # Where own events run, GitLab has to cut the chains.
+                event_uuid=None if ignores_self else event.event_uuid,
+            )
         )
-        await route.run(event, gl.on_behalf_of(origin))
+        await route.run(event, gl)
         return Outcome("done")
 
     async def _whoami(self, gl: GitLabAPI) -> Account:
@@ -126,31 +144,13 @@ class Worker:
         https://docs.gitlab.com/api/users/#retrieve-the-current-user
         """
         if self._account is None:
-            self._account = _account(await gl.getitem("/user"))
+            try:
+                self._account = _account(await gl.getitem("/user"))
+            except HTTPException as error:
+                if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                    raise NotRun(f"GitLab does not accept GL_ACCESS_TOKEN: {error}") from error
+                raise
         return self._account
-
-    def _log(
-        self,
-        event: Event,
-        route: Route,
-        outcome: Outcome,
-        started: float,
-        error: BaseException | None,
-    ) -> None:
-        log(
-            logging.ERROR if outcome.status == "failed" else logging.INFO,
-            "task",
-            self._redactor,
-            delivery=event.delivery_id,
-            event=event.event,
-            project=event.project_path,
-            handler=route.name,
-            attempt=1,
-            outcome=outcome.status,
-            because=outcome.because,
-            milliseconds=round((time.monotonic() - started) * 1000, 1),
-            traceback=self._redactor.traceback(error) if error is not None else None,
-        )
 
 
 def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
