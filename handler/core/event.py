@@ -37,6 +37,8 @@ KEPT_HEADERS = frozenset(
 # Headers that tell one delivery from another. A resend bears the same first two, not the last.
 DELIVERY_ID_HEADERS = ("webhook-id", "idempotency-key", "x-gitlab-webhook-uuid")
 
+PUSHES = ("push", "tag_push", "repository_update")
+
 PLAIN_ID = re.compile(r"[\x21-\x7e]{1,128}")
 COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
 
@@ -133,8 +135,12 @@ class Event:
 
     @property
     def event_uuid(self) -> str | None:
-        """`X-Gitlab-Event-UUID`: shared by all events of one recursion, so no delivery's own."""
-        return self.headers.get("x-gitlab-event-uuid") or None
+        """`X-Gitlab-Event-UUID`: shared by all events of one recursion, so no delivery's own.
+
+        `None` also where it is nothing that a request to GitLab could carry on.
+        """
+        value = self.headers.get("x-gitlab-event-uuid", "")
+        return value if PLAIN_ID.fullmatch(value) else None
 
     @property
     def instance(self) -> str | None:
@@ -182,12 +188,12 @@ class Event:
     def user_id(self) -> int | None:
         """The number of the user who did it."""
         number = _number(_part(self.data, "user"), "id")
-        return number if number is not None else _number(self.data, "user_id")
+        return number if number is not None else _number(self._pusher, "user_id")
 
     @property
     def username(self) -> str | None:
         """The name, without the @, of the user who did it."""
-        return _text(_part(self.data, "user"), "username") or _text(self.data, "user_username")
+        return _text(_part(self.data, "user"), "username") or _text(self._pusher, "user_username")
 
     @property
     def author_id(self) -> int | None:
@@ -251,6 +257,11 @@ class Event:
     @property
     def _project(self) -> dict[str, Any]:
         return _part(self.data, "project")
+
+    @property
+    def _pusher(self) -> Any:
+        # A push names its user flatly. So does a member event, but that is the member.
+        return self.data if self.kind in PUSHES else None
 
     @property
     def _label_change(self) -> tuple[list[str], list[str]]:

@@ -1,0 +1,26 @@
+"""What tests of `handler` may ask for."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests reaches a bot."""
+    for name in tuple(os.environ):
+        if name.startswith(SETTINGS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_log_level() -> Iterator[None]:
+    """A bot sets the level of the project's logger; the next test has its own."""
+    logger = logging.getLogger("gidgetlambda")
+    before = logger.level
+    yield
+    logger.setLevel(before)
