@@ -28,6 +28,7 @@ from .core.errors import (
     RateLimitExceeded,
     RedirectionException,
     SettingsError,
+    TryAgain,
     ValidationFailure,
 )
 from .core.event import Event
@@ -58,6 +59,7 @@ __all__ = [
     "Route",
     "Router",
     "SettingsError",
+    "TryAgain",
     "ValidationFailure",
     "__version__",
     "exceptions",

@@ -1,8 +1,9 @@
 """create_app: the FastAPI application of a bot; its routes and its answers.
 
 Whether a delivery is let in is `delivery`'s question, what it is for the router's, and what becomes
-of it the worker's. GitLab disables a webhook that keeps failing, so whatever was let in is answered
-with success, and a handler's bug is told in the body.
+of it the worker's. Here a delivery becomes tasks on the queue, or, without one, is worked on while
+GitLab waits. GitLab disables a webhook that keeps failing, so whatever was let in is answered with
+success, and a handler's bug is told in the body.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 """
@@ -23,15 +24,22 @@ from starlette.responses import JSONResponse
 
 from . import __version__
 from .delivery import admit, join_headers
-from .errors import BadRequest, SettingsError, ValidationFailure
+from .errors import (
+    BadRequest,
+    QueueUnavailable,
+    SettingsError,
+    TaskTooLarge,
+    ValidationFailure,
+)
 from .logs import logger
+from .task import Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .event import Event
     from .gitlabbot import GitLabBot
-    from .router import Explanation
+    from .router import Explanation, Route
 
 BODY_LIMIT = 6 * 1024 * 1024  # bytes: what Lambda takes
 BECAUSE_LIMIT = 1000  # characters: GitLab keeps 8 KB of an answer
@@ -45,7 +53,7 @@ class Answer:
     status: str
     because: str | None = None
     event: Event | None = None
-    handlers: dict[str, str] | None = None
+    handlers: dict[str, str] | list[str] | None = None
 
     def response(self) -> Response:
         """The answer as small JSON, in ASCII: a payload's text may be no valid Unicode."""
@@ -134,13 +142,31 @@ class Reception:
         return delivery.event
 
     async def _deliver(self, event: Event) -> Answer:
-        """Run the handlers that the event is for, while GitLab waits."""
+        """Queue the event for the handlers that it is for, or run them."""
         if logger.isEnabledFor(logging.DEBUG):
             self._bot.reporter.routes(event, self._bot.router.explain(event))
         routes = self._bot.router.match(event)
         if not routes:
             because = _ignored_because(event, self._bot.router.explain(event))
             return Answer(HTTPStatus.OK, "ignored", because, event)
+        queue_url = self._bot.receive_settings.queue_url
+        if queue_url is not None:
+            return await self._queue(event, routes, queue_url)
+        return await self._run(event, routes)
+
+    async def _queue(self, event: Event, routes: list[Route], queue_url: str) -> Answer:
+        tasks = [Task(event, route.name, received=time.time()) for route in routes]
+        try:
+            await self._bot.queue(queue_url).send([task.message() for task in tasks])
+        except TaskTooLarge as error:
+            # Not 413: it would count against the webhook, and GitLab would disable it.
+            return Answer(HTTPStatus.OK, "too_large", str(error), event)
+        except QueueUnavailable as error:
+            # GitLab does not retry, but can be asked to: `gidgetlambda hook resend`.
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error), event)
+        return Answer(HTTPStatus.ACCEPTED, "queued", None, event, [task.handler for task in tasks])
+
+    async def _run(self, event: Event, routes: list[Route]) -> Answer:
         try:
             worker = self._bot.worker
         except SettingsError as error:

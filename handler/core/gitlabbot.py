@@ -18,9 +18,10 @@ import httpx
 from .errors import SettingsError
 from .gitlab import GitLabAPI
 from .logs import LineFormatter, Reporter, logger
+from .metrics import Metrics
 from .redactor import Redactor
 from .router import Router
-from .settings import ReceiveSettings, WorkSettings, log_level, secrets
+from .settings import QueueSettings, ReceiveSettings, WorkSettings, log_level, secrets
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from .gitlab import Cache
+    from .sqs import Queue
 
 TIMEOUT = httpx.Timeout(7.0, connect=3.0)  # seconds, below what a handler may take
 
@@ -68,7 +70,7 @@ class GitLabBot:
         self.api_version = api_version
         self.time_limit = time_limit
         self._router: Router | None = None
-        self._client: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
+        self._clients: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
 
     def __repr__(self) -> str:
         return f"<GitLabBot {self.requester!r}>"
@@ -113,7 +115,7 @@ class GitLabBot:
     @cached_property
     def reporter(self) -> Reporter:
         """What tells of this bot's deliveries and tasks."""
-        return Reporter(self.redactor)
+        return Reporter(self.redactor, self.metrics)
 
     @cached_property
     def worker(self) -> Worker:
@@ -123,7 +125,7 @@ class GitLabBot:
 
         def gitlab() -> GitLabAPI:
             return GitLabAPI(
-                self._shared_client(ssl_context),
+                self._shared_client("gitlab", verify=ssl_context, timeout=TIMEOUT),
                 self.requester,
                 access_token=settings.access_token,
                 url=settings.url,
@@ -139,6 +141,23 @@ class GitLabBot:
             redactor=self.redactor,
             reporter=self.reporter,
         )
+
+    def queue(self, url: str) -> Queue:
+        """A queue by its URL."""
+        # Signing is imported here: a bot without a queue does not pay for it.
+        from .sqs import Queue
+
+        return Queue(self._shared_client("sqs"), url)
+
+    @cached_property
+    def queue_settings(self) -> QueueSettings:
+        """Where this bot's queues are. Raises `SettingsError`."""
+        return QueueSettings.from_env(self._environ)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Where this bot's numbers go."""
+        return Metrics(self._environ.get("METRICS_NAMESPACE") or None)
 
     def run(self, *, host: str = "0.0.0.0", port: int = 8080, **kwargs: Any) -> None:  # noqa: S104
         """Serve on one's own machine until interrupted.
@@ -161,10 +180,9 @@ class GitLabBot:
         uvicorn.run(self.app, host=host, port=port, **kwargs)
 
     async def aclose(self) -> None:
-        """Close the connections to GitLab."""
-        if self._client is not None:
-            _, client = self._client
-            self._client = None
+        """Close the connections to GitLab and to the queues."""
+        while self._clients:
+            _, (_, client) = self._clients.popitem()
             await client.aclose()
 
     @property
@@ -176,12 +194,16 @@ class GitLabBot:
         }
         return {**os.environ, **{name: value for name, value in given.items() if value}}
 
-    def _shared_client(self, ssl_context: ssl.SSLContext) -> httpx.AsyncClient:
-        """The one client of this process; connections belong to the event loop they began in."""
+    def _shared_client(self, purpose: str, **options: Any) -> httpx.AsyncClient:
+        """The one client of this process for a purpose.
+
+        Connections belong to the event loop that they began in.
+        """
         loop = asyncio.get_running_loop()
-        if self._client is None or self._client[0] is not loop:
-            self._client = loop, httpx.AsyncClient(verify=ssl_context, timeout=TIMEOUT)
-        return self._client[1]
+        known = self._clients.get(purpose)
+        if known is None or known[0] is not loop:
+            known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
+        return known[1]
 
 
 def _ssl_context(ca_file: str | None) -> ssl.SSLContext:

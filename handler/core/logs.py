@@ -1,6 +1,7 @@
-"""Reporter: one structured line per delivery and per task, through the standard `logging`.
+"""Reporter: one structured line and the metrics of each delivery and each task.
 
-Lambda's JSON format (`LoggingConfig: {LogFormat: JSON}`) writes the `extra` keys as fields.
+Lines go through the standard `logging`, whose `extra` keys Lambda's JSON format (`LoggingConfig:
+{LogFormat: JSON}`) writes as fields.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
@@ -9,24 +10,29 @@ from __future__ import annotations
 
 import logging
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .event import Event
+    from .metrics import Metrics
     from .redactor import Redactor
     from .router import Explanation
     from .worker import Outcome
 
 logger = logging.getLogger("gidgetlambda")
 
+DELIVERY_METRICS = {"ignored": "Ignored", "queued": "Queued", "too_large": "TooLarge"}
+
 
 class Reporter:
     """Tells what becomes of deliveries and tasks."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, metrics: Metrics) -> None:
         self._redactor = redactor
+        self._metrics = metrics
 
     def delivery(
         self,
@@ -44,6 +50,11 @@ class Reporter:
         status: of the HTTP answer.
         started: as `time.monotonic` told it, in seconds.
         """
+        self._metrics.count("Received")
+        if outcome == "refused":
+            self._metrics.count("Refused", Reason=HTTPStatus(status).phrase)
+        elif outcome in DELIVERY_METRICS:
+            self._metrics.count(DELIVERY_METRICS[outcome])
         self._log(
             logging.ERROR if status >= 500 else logging.INFO,
             "delivery",
@@ -68,13 +79,26 @@ class Reporter:
             )
 
     def task(
-        self, event: Event, handler: str, outcome: Outcome, *, attempt: int, started: float
+        self,
+        event: Event,
+        handler: str,
+        outcome: Outcome,
+        *,
+        started: float,
+        attempt: int = 1,
+        age: float | None = None,
     ) -> None:
         """A handler was run on an event, or could not be.
 
-        attempt: 1 for the first.
         started: as `time.monotonic` told it, in seconds.
+        attempt: 1 for the first.
+        age: since the delivery of a task that was queued, in seconds.
         """
+        self._metrics.count(outcome.status.capitalize())
+        if age is not None and outcome.status == "done":
+            self._metrics.seconds("SecondsToDone", age)
+        if age is not None and attempt > 1:
+            self._metrics.seconds("AgeAtFurtherTry", age)
         error = outcome.error
         self._log(
             logging.ERROR if outcome.status in ("failed", "parked") else logging.INFO,

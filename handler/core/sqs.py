@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,21 +25,14 @@ from .task import MESSAGE_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
+    from .task import Message
+
 BATCH_ENTRIES = 10
 TRIES = 3
 TIME_LIMIT = 6.0  # seconds for all tries together: GitLab waits 10
 FIRST_PAUSE = 0.2  # seconds; doubled each time
 LONGEST_DELAY = 12 * 60 * 60 - 60  # seconds; SQS counts its 12 hours from the receipt
 TIMEOUT = httpx.Timeout(2.0)
-
-
-@dataclass(frozen=True)
-class Message:
-    """What is sent to a FIFO queue."""
-
-    body: str
-    group: str
-    deduplication_id: str
 
 
 class Signature(httpx.Auth):

@@ -25,6 +25,15 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class Message:
+    """What is sent to a FIFO queue."""
+
+    body: str
+    group: str
+    deduplication_id: str
+
+
+@dataclass(frozen=True)
 class Parking:
     """Why and when a task was parked.
 
@@ -56,6 +65,23 @@ class Task:
     received: float
     parking: Parking | None = None
 
+    def message(self) -> Message:
+        """The task as it is queued. Raises `TaskTooLarge`."""
+        return Message(self.encode(), self.group, self.deduplication_id)
+
+    def moved_message(self, message_id: str) -> Message:
+        """The task as it is moved between queues. Raises `TaskTooLarge`.
+
+        A parked task is in a group of its own, so that all parked tasks can be listed; one that
+        is no longer parked is back in the group it came from.
+
+        message_id: SQS's `MessageId` of the copy that is being moved. SQS swallows a repeated
+            de-duplication id for five minutes, and a task may be moved to and fro within them.
+        """
+        deduplication_id = _digest("moved", self.deduplication_id, message_id)
+        group = deduplication_id if self.parking is not None else self.group
+        return Message(self.encode(), group, deduplication_id)
+
     @property
     def group(self) -> str:
         """The `MessageGroupId`: what one handler has to see in order shares it."""
@@ -65,14 +91,6 @@ class Task:
     def deduplication_id(self) -> str:
         """The `MessageDeduplicationId` of the first copy: the same when GitLab resends."""
         return _digest("delivery", self.event.delivery_id, self.handler)
-
-    def moved_deduplication_id(self, message_id: str) -> str:
-        """The `MessageDeduplicationId` of a copy that is moved between queues.
-
-        message_id: SQS's `MessageId` of the message that is being moved. SQS swallows a repeated
-            id for five minutes, and a task may be moved back and forth within them.
-        """
-        return _digest("moved", self.deduplication_id, message_id)
 
     def parked(self, parking: Parking) -> Task:
         """This task as it is parked; one that was parked before keeps its group."""

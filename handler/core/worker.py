@@ -116,7 +116,7 @@ class Worker:
     async def _run_reported(self, event: Event, route: Route) -> Outcome:
         started = time.monotonic()
         outcome = await self.run(event, route, time_limit=self._time_limit)
-        self._reporter.task(event, route.name, outcome, attempt=1, started=started)
+        self._reporter.task(event, route.name, outcome, started=started)
         return outcome
 
     async def _attempt(self, event: Event, route: Route, gl: GitLabAPI) -> Outcome:

@@ -1,0 +1,8 @@
+"""Entry point of the function that works on queued tasks; it has no way in from outside."""
+
+from __future__ import annotations
+
+from .bot import bot
+from .core.consumer import Consumer
+
+lambda_handler = Consumer(bot)
