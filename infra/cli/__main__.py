@@ -1,0 +1,5 @@
+"""`python -m infra.cli`."""
+
+from . import app
+
+app()
