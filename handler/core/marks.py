@@ -34,8 +34,11 @@ GRAPHQL_BODY = re.compile(
     r'(\bbody\s*:\s*)("""(?:\\"""|(?!""").)*|"(?:[^"\\\n]|\\.)*)(?=")', re.DOTALL
 )
 
-QUICK_ACTION = re.compile(r"/[a-z_]+\b")
-FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+BODY_VARIABLE = re.compile(r"\bbody\s*:\s*\$(\w+)")
+
+QUICK_ACTION = re.compile(r"/[a-z_]+(?:\s|\Z)")
+# Backticks after a fence of backticks make it code within a line.
+FENCE = re.compile(r" {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))\Z")
 
 
 def identity(*parts: str) -> str:
@@ -74,7 +77,7 @@ def mark_request(method: str, url: str, data: Any, identity: str) -> tuple[str, 
     url: absolute, with its query.
     """
     parts = urlsplit(url)
-    if method not in NOTE_METHODS or not NOTE_PATHS.search(parts.path):
+    if method not in NOTE_METHODS or not NOTE_PATHS.search(parts.path.rstrip("/")):
         return url, data
     if isinstance(data, dict):
         data = _mark_fields(data, identity)
@@ -92,16 +95,19 @@ def mark_graphql(
     if not NOTE_MUTATION.search(query):
         return query, variables
     query = GRAPHQL_BODY.sub(lambda match: _mark_literal(match, identity), query)
-    variables = _mark_fields(variables, identity)
+    bodies = (*NOTE_FIELDS, *BODY_VARIABLE.findall(query))
+    variables = _mark_fields(variables, identity, bodies)
     return query, {
         name: _mark_fields(value, identity) if isinstance(value, dict) else value
         for name, value in variables.items()
     }
 
 
-def _mark_fields(fields: dict[str, Any], identity: str) -> dict[str, Any]:
+def _mark_fields(
+    fields: dict[str, Any], identity: str, names: tuple[str, ...] = NOTE_FIELDS
+) -> dict[str, Any]:
     return {
-        name: mark(value, identity) if name in NOTE_FIELDS and isinstance(value, str) else value
+        name: mark(value, identity) if name in names and isinstance(value, str) else value
         for name, value in fields.items()
     }
 
@@ -125,7 +131,7 @@ def _closing_fence(text: str) -> str:
         match = FENCE.match(line)
         if match is None:
             continue
-        fence, rest = match.groups()
+        fence, rest = match[1] or match[3], match[2] or match[4] or ""
         if opened is None:
             opened = fence
         elif fence[0] == opened[0] and len(fence) >= len(opened) and not rest.strip():
