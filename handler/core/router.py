@@ -107,7 +107,7 @@ class Route:
             return False
         try:
             return not self.when(event)
-        except Exception:
+        except (Exception, SystemExit):
             return False
 
 
@@ -189,13 +189,15 @@ class Router:
 
         Raises `TypeError` for a setting that this router does not have.
         """
-        known = {field.name for field in dataclasses.fields(self.settings)} if self.settings else ()
+        fields = () if self.settings is None else dataclasses.fields(self.settings)
+        known = [field.name for field in fields]
         for name in changes:
             if name not in known:
                 raise TypeError(
                     f"this router has no setting {name!r}; it has {', '.join(known) or 'none'}"
                 )
-        router = Router(settings=dataclasses.replace(self.settings, **changes))
+        changed = dataclasses.replace(self.settings, **changes) if known else self.settings
+        router = Router(settings=changed)
         for route in self._routes:
             own = route.settings is self.settings
             router._append(
@@ -335,6 +337,8 @@ def _is_async(func: Any) -> bool:
 def _require_async(func: Any) -> None:
     if not callable(func):
         raise TypeError(f"a handler must be an `async def` function, not {func!r}")
+    if isinstance(func, type):
+        raise TypeError(f"the handler {_name(func)} is a class: register an instance of it")
     if any(_is_async(layer) for layer in _unwrapped(func)):
         return
     name = _name(func)
@@ -350,7 +354,7 @@ def _require_conditions(
         raise TypeError(f"the event type must be a text like 'Issue Hook', not {event_type!r}")
     if when is not None and not callable(when):
         raise TypeError(f"`when` must be a predicate on the event, not {when!r}")
-    if inspect.iscoroutinefunction(when):
+    if any(_is_async(layer) for layer in _unwrapped(when)):
         raise TypeError("`when` must be a plain function: it is asked before any handler runs")
     if not isinstance(from_self, bool):
         raise TypeError(f"`from_self` must be True or False, not {from_self!r}")
