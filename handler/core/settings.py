@@ -112,7 +112,9 @@ class QueueSettings:
 
 def secrets(environ: Mapping[str, str]) -> list[str]:
     """Every secret in the environment, sound or not, for taking them out of what is written."""
-    return [secret for name in SECRETS for secret in environ.get(name, "").split()]
+    values = [environ.get(name, "").strip() for name in SECRETS]
+    # Words of a passphrase are no secrets; of several signing tokens, each is one.
+    return [*values, *environ.get("GL_SIGNING_TOKEN", "").split()]
 
 
 def log_level(environ: Mapping[str, str]) -> int:
@@ -185,8 +187,12 @@ def _queue_url(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # its text quotes the URL
+        sound = False
+    if not sound or not text.isprintable() or " " in text:
         raise ValueError("must be a URL like https://gitlab.example.com or https://example.com/git")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be a plain base URL, without a user, a query or a fragment")
