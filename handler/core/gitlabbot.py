@@ -7,9 +7,11 @@ that what only runs handlers does not pay for it.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 import ssl
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -202,8 +204,20 @@ class GitLabBot:
         loop = asyncio.get_running_loop()
         known = self._clients.get(purpose)
         if known is None or known[0] is not loop:
+            _remember_that_sniffio_is_missing()
             known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
         return known[1]
+
+
+def _remember_that_sniffio_is_missing() -> None:
+    """Spare each request several searches for a module that is not there.
+
+    httpcore imports sniffio wherever it may have to wait, nothing installs it any more, and Python
+    does not remember what it did not find. `None` says so without a search:
+    https://docs.python.org/3/reference/import.html#the-module-cache
+    """
+    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
