@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import MalformedTask, QueueUnavailable, SettingsError, UnknownHandler
 from .logs import logger
+from .outcome import Outcome
 from .retries import Try, pause
 from .task import Message, Parking, Task
-from .worker import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

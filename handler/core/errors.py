@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .response import RateLimit
+    from .rate_limit import RateLimit
 
 
 class GitLabException(Exception):  # noqa: N818 - gidgetlab's name

@@ -23,8 +23,8 @@ import httpx
 
 from . import marks
 from .errors import BadRequest, GitLabException, HTTPException, NoTarget
+from .rate_limit import RateLimit
 from .response import (
-    RateLimit,
     create_headers,
     decipher_graphql_response,
     decipher_response,

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from .event import Event
     from .metrics import Metrics
+    from .outcome import Outcome
     from .redactor import Redactor
     from .router import Explanation
-    from .worker import Outcome
 
 logger = logging.getLogger("gidgetlambda")
 

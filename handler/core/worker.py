@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from . import marks
 from .errors import GitLabException, HTTPException, NotRun, OutOfTime
 from .gitlab import GitLabAPI, Origin
+from .outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,25 +26,6 @@ if TYPE_CHECKING:
     from .logs import Reporter
     from .redactor import Redactor
     from .router import Route
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one handler's run.
-
-    status: done, ignored or failed; a failed run of a queued task ends as again or parked.
-    because: why, where it is not done.
-    error: what the handler failed with.
-    unanswered_write: GitLab may still act on a request of it whose answer never came.
-    """
-
-    status: Literal["done", "ignored", "failed", "again", "parked"]
-    because: str | None = None
-    error: BaseException | None = field(default=None, repr=False, compare=False)
-    unanswered_write: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.status}: {self.because}" if self.because else self.status
 
 
 @dataclass(frozen=True)
