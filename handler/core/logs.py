@@ -128,11 +128,16 @@ class Reporter:
 
 
 class LineFormatter(logging.Formatter):
-    """A line with its fields, for a terminal: `INFO task handler=… outcome=done`."""
+    """A line with its fields, for a terminal: `INFO task handler=… outcome=done`.
+
+    A traceback stands below it. No other field starts a line: a payload's text could forge one.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{key}={record.__dict__[key]}" for key in _extra(record))
-        return f"{record.levelname} {record.getMessage()} {fields}".rstrip()
+        fields = {key: str(record.__dict__[key]) for key in _extra(record)}
+        traceback = fields.pop("traceback", "").splitlines()
+        told = (f"{key}={value}".replace("\n", r"\n") for key, value in fields.items())
+        return "\n".join((" ".join((record.levelname, record.getMessage(), *told)), *traceback))
 
 
 def _extra(record: logging.LogRecord) -> list[str]:

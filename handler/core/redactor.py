@@ -46,7 +46,7 @@ class Redactor:
     def error(self, error: BaseException) -> str:
         """An error in one line: its kind, its message, and the request that it came from."""
         asked = f" ({error.request})" if isinstance(error, HTTPException) and error.request else ""
-        return self.text(f"{type(error).__name__}: {error}{asked}", limit=300)
+        return self.text(f"{type(error).__name__}: {_told(error)}{asked}", limit=300)
 
     def traceback(self, error: BaseException) -> str:
         """An error's traceback, its last lines where it is long."""
@@ -57,6 +57,13 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return text
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a handler's own exception may have a bug of its own
+        return "(its text cannot be told)"
 
 
 def _ascii(text: str) -> str:
