@@ -2,8 +2,8 @@
 
 `folder` tells the story; `wheels` has pip fetch the dependencies for the target platform,
 `bytecode` compiles them for Lambda's Python, `sam` knows how `sam build` calls. Any Python from
-3.11 on runs it, with the standard library alone: the `sam` command may live anywhere, and .venv need
-not exist.
+3.11 on runs it, with the standard library alone: the `sam` command may live anywhere, and .venv
+need not exist.
 """
 
 from infra.package.bytecode import find_python

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from infra.package.bytecode import how_to_get_it
-from infra.package.folder import Package, make_package
-from infra.package.sam import agree, architecture_of
+from infra.package.folder import ROOT, Package, make_package
+from infra.package.sam import agree, architecture_of, deployed_architecture
 from infra.package.target import Architecture, PackageError
 
 
@@ -24,6 +24,8 @@ def main() -> int:
         print(f"The package was not made: {error}", file=sys.stderr)
         return 1
     print(_summary(package, wanted_bytecode=not arguments.no_bytecode))
+    if arguments.command == "sam":
+        _warn_of_deployment(package.architecture)
     return 0
 
 
@@ -48,6 +50,15 @@ def _architecture(arguments: argparse.Namespace) -> Architecture:
         return agree(architecture_of(arguments.into), wanted)
     assert wanted is not None
     return wanted
+
+
+def _warn_of_deployment(built: Architecture) -> None:
+    deployed = deployed_architecture(ROOT / "samconfig.toml")
+    if deployed and deployed != built:
+        print(
+            f"NOT FOR DEPLOYMENT: samconfig.toml deploys for {deployed}, and this package is for "
+            f"{built}. Set Architecture to the same in both places there to deploy it."
+        )
 
 
 def _summary(package: Package, *, wanted_bytecode: bool) -> str:

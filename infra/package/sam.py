@@ -6,6 +6,7 @@ as it was.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
 """
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def agree(recorded: Architecture, wanted: Architecture | None) -> Architecture:
             f"{recorded}: run `make build ARCHITECTURE={wanted}`, which sets both"
         )
     return recorded
+
+
+def deployed_architecture(samconfig: Path) -> Architecture | None:
+    """Tell which processor `sam deploy --guided` has noted for later deployments, if any."""
+    if not samconfig.exists():
+        return None
+    configuration = tomllib.loads(samconfig.read_text(encoding="utf-8"))
+    deploy = configuration.get("default", {}).get("deploy", {}).get("parameters", {})
+    found = re.search(r"\bArchitecture\W+(arm64|x86_64)\b", str(deploy.get("parameter_overrides")))
+    return Architecture(found[1]) if found else None
 
 
 def _unknown(why: str) -> str:

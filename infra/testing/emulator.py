@@ -1,0 +1,234 @@
+"""Runs a built package as Lambda would: under AWS's own emulator, client and version of Python.
+
+    with Emulator(folder, "handler.receive.lambda_handler", env={"GL_SECRET": "…"}) as function:
+        answer = function.invoke(event)
+
+The function sees its package and the runtime, and neither this project nor the shell's
+environment. What the emulator does not do: freeze the process between invocations, limit its memory
+or processor, enforce a role.
+https://docs.aws.amazon.com/lambda/latest/dg/python-image.html#python-image-clients
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from infra.testing.runtime import emulator_program, runtime_python
+
+_PATH = "/2015-03-31/functions/function/invocations"
+_START_SECONDS = 10.0
+_LOG_SECONDS = 5.0
+
+
+class FunctionError(Exception):
+    """The function raised, died or ran out of time: what Lambda calls a function error."""
+
+
+class Emulator:
+    """One function in one execution environment, started on its first invocation.
+
+    Args:
+        package: the folder that was built.
+        handler: such as "handler.receive.lambda_handler".
+        env: the function's own environment variables.
+        timeout: the function's time limit in seconds.
+        memory: the function's memory in MB, told to it and not enforced.
+    """
+
+    def __init__(
+        self,
+        package: Path,
+        handler: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: int = 20,
+        memory: int = 512,
+    ) -> None:
+        self.package = package.resolve()
+        self.handler = handler
+        self._env = dict(env or {})
+        self._timeout = timeout
+        self._memory = memory
+        self._final_log = ""
+
+    def __enter__(self) -> Self:
+        """Start the emulator.
+
+        Raises:
+            RuntimeUnavailableError: this machine lacks something.
+            RuntimeError: the emulator ended, or did not listen within 10 s.
+        """
+        program, python = emulator_program(), runtime_python()
+        front, runtime = _free_ports(2)
+        self._output = tempfile.TemporaryFile()
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{front}", timeout=self._timeout + 20, trust_env=False
+        )
+        self._process = subprocess.Popen(
+            [
+                program,
+                *("--runtime-interface-emulator-address", f"127.0.0.1:{front}"),
+                *("--runtime-api-address", f"127.0.0.1:{runtime}"),
+                *(python, "-m", "awslambdaric", self.handler),
+            ],
+            cwd=self.package,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            self._wait_until_listening(front)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def invoke(self, event: Any) -> Any:
+        """Give the function an event and return what it answers.
+
+        Raises:
+            FunctionError: it raised, died or ran out of time.
+        """
+        response = self._client.post(_PATH, json=event)
+        try:
+            answer = response.json()
+        except ValueError:
+            raise FunctionError(response.text) from None
+        if isinstance(answer, dict) and {"errorType", "errorMessage"} <= answer.keys():
+            raise FunctionError(f"{answer['errorType']}: {answer['errorMessage']}")
+        return answer
+
+    @property
+    def init_milliseconds(self) -> float:
+        """How long the last start took: the runtime's own start and the imports of the package."""
+        pattern = r"INIT REPORT\(durationMs: ([\d.]+)\)"
+        return float(self.wait_for_log(pattern)[-1])
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """The most memory that the function's process has held so far, in MB of 1,000,000 bytes.
+
+        Raises:
+            RuntimeError: the function is not running; it starts on its first invocation.
+        """
+        sizes = [_peak_bytes(process) for process in _descendants(self._process.pid)]
+        if not sizes:
+            raise RuntimeError("the function is not running: invoke it first")
+        return max(sizes) / 1e6
+
+    @property
+    def log(self) -> str:
+        """What the emulator and the function have printed so far, or had when they were stopped."""
+        if self._output.closed:
+            return self._final_log
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
+
+    def wait_for_log(self, pattern: str) -> list[str]:
+        """Find a pattern in the log, which the emulator writes a moment after it answers.
+
+        Raises:
+            RuntimeError: it did not appear within 5 s.
+        """
+        end = time.monotonic() + _LOG_SECONDS
+        while not (found := re.findall(pattern, self.log)):
+            if time.monotonic() > end:
+                raise RuntimeError(f"no {pattern!r} in the log:\n{self.log}")
+            time.sleep(0.01)
+        return found
+
+    def _environment(self) -> dict[str, str]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+        return {
+            "AWS_ACCESS_KEY_ID": "emulated",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory),
+            "AWS_LAMBDA_FUNCTION_NAME": "emulated",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",
+            "AWS_LAMBDA_LOG_LEVEL": "INFO",
+            "AWS_REGION": "eu-west-1",
+            "AWS_SECRET_ACCESS_KEY": "emulated",
+            "AWS_SESSION_TOKEN": "emulated",
+            "LAMBDA_TASK_ROOT": str(self.package),
+            "LANG": "en_US.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            # Lambda's folder cannot be written to.
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TZ": ":UTC",
+            **self._env,
+        }
+
+    def _wait_until_listening(self, port: int) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the emulator ended at once:\n{self.log}")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return
+        raise RuntimeError(f"the emulator does not listen:\n{self.log}")
+
+    def _stop(self) -> None:
+        # The function is in a process group of its own, and is started again when it ends: the
+        # emulator has to stand still while its processes are ended.
+        self._process.send_signal(signal.SIGSTOP)
+        for process in [*_descendants(self._process.pid), self._process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait()
+        self._client.close()
+        self._final_log = self.log
+        self._output.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+def _descendants(process: int) -> Iterator[int]:
+    """https://man7.org/linux/man-pages/man5/proc_tid_children.5.html"""
+    for listing in Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            children = listing.read_text().split()
+        except OSError:
+            continue
+        for child in map(int, children):
+            yield child
+            yield from _descendants(child)
+
+
+def _peak_bytes(process: int) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
