@@ -45,7 +45,7 @@ def issue_events() -> list[tuple[str, bytes]]:
             made.instance, issue, action="open", by=issue.author, changes={}
         )
         path = f"/api/v4/projects/{made.project.id}/issues/{issue.iid}/notes"
-        events.append((path, _padded(event)))
+        events.append((path, padded(event)))
     return events
 
 
@@ -82,7 +82,7 @@ class RemembersNotes:
         await send({"type": "http.response.body", "body": body})
 
 
-def _padded(event: dict[str, Any]) -> bytes:
+def padded(event: dict[str, Any]) -> bytes:
     """The event with a description that makes it `BODY_BYTES` long."""
     attributes = event["object_attributes"]
     attributes["description"] = ""
