@@ -60,6 +60,15 @@ class Received:
             tries=int(attributes["ApproximateReceiveCount"]),
         )
 
+    def tried(self, unanswered_write: bool) -> Try:
+        """This handing out as a try, for deciding what comes next."""
+        return Try(
+            age=time.time() - self.sent,
+            tries=self.tries,
+            unanswered_write=unanswered_write,
+            jitter=random.random(),  # noqa: S311 - no secret depends on it
+        )
+
 
 class Consumer:
     """Works on a bot's queued tasks; called as a Lambda function is."""
@@ -94,7 +103,7 @@ class Consumer:
         try:
             task = Task.decode(message.body)
         except MalformedTask as error:
-            return await self._park_unreadable(message, error)
+            return await self._settle_unreadable(message, error)
         started = time.monotonic()
         outcome = await self._work(task, deadline - started)
         if outcome.status == "failed":
@@ -127,23 +136,20 @@ class Consumer:
     async def _again_or_park(self, task: Task, message: Received, failed: Outcome) -> Outcome:
         """Put a failed task back, or park it; return what became of it."""
         assert failed.error is not None  # noqa: S101 - a failed outcome has one
-        tried = Try(
-            age=time.time() - message.sent,
-            tries=message.tries,
-            unanswered_write=failed.unanswered_write,
-            jitter=random.random(),  # noqa: S311 - no secret depends on it
-        )
-        seconds = pause(failed.error, tried)
+        seconds = pause(failed.error, message.tried(failed.unanswered_write))
         try:
             if seconds is None:
                 await self._parked_queue.send([self._parked(task, message, failed)])
                 return replace(failed, status="parked")
-            queue = self._bot.queue(self._bot.queue_settings.queue_url)
-            await queue.delay(message.receipt_handle, seconds)
+            await self._delay(message, seconds)
         except (QueueUnavailable, SettingsError) as error:
             # The message comes again by itself, after the queue's visibility timeout.
             return Outcome("again", f"{failed.because}; {error}", failed.error)
         return Outcome("again", f"{failed.because}; again in {seconds:.0f} s", failed.error)
+
+    async def _delay(self, message: Received, seconds: float) -> None:
+        queue = self._bot.queue(self._bot.queue_settings.queue_url)
+        await queue.delay(message.receipt_handle, seconds)
 
     @property
     def _parked_queue(self) -> Queue:
@@ -160,14 +166,18 @@ class Consumer:
         )
         return task.parked(parking).moved_message(message.message_id)
 
-    async def _park_unreadable(self, message: Received, error: MalformedTask) -> bool:
-        """Park what is no task as it is: a later version may know it."""
-        logger.error("a message on the queue cannot be read: %s", error)
+    async def _settle_unreadable(self, message: Received, error: MalformedTask) -> bool:
+        """Put back what is no task, or park it as it is: another version may know it."""
         digest = hashlib.sha256(f"{message.message_id} {message.body}".encode()).hexdigest()
+        seconds = pause(error, message.tried(unanswered_write=False))
+        logger.error("message %s cannot be worked on: %s", message.message_id, error)
         try:
+            if seconds is not None:
+                await self._delay(message, seconds)
+                return False
             await self._parked_queue.send([Message(message.body, digest, digest)])
         except (QueueUnavailable, SettingsError) as refusal:
-            logger.error("and it could not be parked: %s", refusal)
+            logger.error("message %s comes again: %s", message.message_id, refusal)
             return False
         self._bot.metrics.count("Parked")
         return True

@@ -16,6 +16,7 @@ import httpx
 from .errors import (
     GitLabBroken,
     HTTPException,
+    MalformedTask,
     NotRun,
     OutOfTime,
     RateLimitExceeded,
@@ -79,7 +80,7 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             return None if worn_out else _step(tried)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
-        case UnknownHandler():
+        case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
         case NotRun() | SettingsError():
             return _step(tried) if tried.age < DAY else LONG_PAUSE
