@@ -4,7 +4,9 @@ Whatever comes from elsewhere (payloads, answers, file names) is printed as text
 style the output nor move the cursor.
 """
 
+import io
 import logging
+import sys
 from collections import OrderedDict
 from typing import Any
 
@@ -27,6 +29,9 @@ class Printer:
     """Prints whole lines, unwrapped: commands and addresses stay fit for copying."""
 
     def __init__(self, console: Console | None = None) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal that lacks a character shall see a question mark, not a traceback.
+            sys.stdout.reconfigure(errors="replace")
         self._console = console or Console(highlight=False)
 
     def say(self, text: object = "", *, style: str = "") -> None:

@@ -1,12 +1,12 @@
 """Start, restart and stop the bot's process; it never outlives the command that started it."""
 
+import http.client
 import socket
 import subprocess
 import sys
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-
-import httpx
 
 _STOP_SECONDS = 10.0
 
@@ -20,11 +20,15 @@ class BotProcess:
     Args:
         listener: where the bot listens.
         environment: all of the process's environment variables.
+        tell_triggers: whether it shall say what to tick in GitLab's webhook form.
     """
 
-    def __init__(self, listener: socket.socket, environment: dict[str, str]) -> None:
+    def __init__(
+        self, listener: socket.socket, environment: dict[str, str], *, tell_triggers: bool = False
+    ) -> None:
         self._listener = listener
         self._environment = environment
+        self._arguments = [str(listener.fileno()), *(["tell-triggers"] if tell_triggers else [])]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -44,11 +48,11 @@ class BotProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        number = self._listener.fileno()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "infra.cli.serving", str(number)],
+            # Unbuffered: what a handler prints shall be seen when it is printed.
+            [sys.executable, "-u", "-m", "infra.cli.serving", *self._arguments],
             env=self._environment,
-            pass_fds=[number],
+            pass_fds=[self._listener.fileno()],
             # Its end tells the bot that this process is gone, however it went.
             stdin=subprocess.PIPE,
             # Ctrl-C is for this process, which then stops the bot in order.
@@ -77,11 +81,14 @@ class BotProcess:
         """Whether the bot answers on `GET /health`."""
         host, port = self._listener.getsockname()[:2]
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        connection = http.client.HTTPConnection(reachable, port, timeout=1.0)
         try:
-            with httpx.Client(trust_env=False, timeout=1.0) as client:
-                return client.get(f"http://{reachable}:{port}/health").is_success
-        except httpx.TransportError:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
 
 def listen(host: str, port: int, *, attempts: int = 100) -> socket.socket:

@@ -25,7 +25,7 @@ def run(printer: Printer, *, port: int, host: str) -> int:
     except GitLabError as error:
         printer.problem(error)
         return 1
-    environment = {**os.environ, "LOG_LEVEL": "DEBUG", "GIDGETLAMBDA_TELL_TRIGGERS": "yes"}
+    environment = {**os.environ, "LOG_LEVEL": "DEBUG"}
     secret = "the value of GL_SECRET" if os.environ.get("GL_SECRET") else None
     if not secret and not os.environ.get("GL_SIGNING_TOKEN"):
         secret = environment["GL_SECRET"] = secrets.token_urlsafe(32)
@@ -36,7 +36,7 @@ def run(printer: Printer, *, port: int, host: str) -> int:
                 printer.say(f"Port {port} is taken, so the bot listens on {got}.", style="yellow")
             printer.say(f"The bot acts as @{username} at {os.environ['GL_URL'].strip()}.")
             _tell_form(printer, _address(host), got, secret)
-            with BotProcess(listener, environment) as bot:
+            with BotProcess(listener, environment, tell_triggers=True) as bot:
                 watch(bot, stop, printer, when_up=lambda: _tell_ready(printer))
             printer.say()
             printer.say("Stopped.")

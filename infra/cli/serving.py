@@ -1,7 +1,7 @@
 """The bot's own process: serve `handler.receive:app` on a socket that is already listening.
 
-Started by `process`, which hands over the socket and the standard input. When that input ends, the
-command that started this is gone, and so this ends too.
+Started by `process`, which hands over the socket's number and the standard input. When that input
+ends, the command that started this is gone, and so this ends too.
 """
 
 import importlib
@@ -96,7 +96,7 @@ def _tell_handlers(printer: Printer) -> None:
         printer.line((f"  {name}", "bold"), (f" on {', '.join(taken)}", ""))
     triggers = dict.fromkeys(_FORM_TRIGGERS.get(route.event_type) for route in routes)
     named = [trigger for trigger in triggers if trigger]
-    if os.environ.get("GIDGETLAMBDA_TELL_TRIGGERS") and named:
+    if "tell-triggers" in sys.argv[2:] and named:
         printer.say(f"Triggers to tick in the webhook form: {', '.join(named)}")
 
 

@@ -77,7 +77,8 @@ def _reload(bot: BotProcess, sources: Sources, changed: list[Path], printer: Pri
     """Restart, unless what was saved is no Python; tells whether there was a complaint."""
     error = sources.syntax_error()
     if error:
-        where = f"{_short(Path(str(error.filename)))}, line {error.lineno}"
+        line = f", line {error.lineno}" if error.lineno else ""
+        where = f"{_short(Path(str(error.filename)))}{line}"
         goes_on = "The bot goes on as it was" if bot.running else "The bot is not running"
         printer.say()
         printer.problem(f"{where}: {error.msg}. {goes_on}; mend it and save.")

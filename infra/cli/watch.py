@@ -25,9 +25,10 @@ class Sources:
                 compile(path.read_bytes(), str(path), "exec")
             except FileNotFoundError:
                 continue
-            except (SyntaxError, ValueError) as error:
-                if isinstance(error, SyntaxError):
-                    return error
+            except SyntaxError as error:
+                error.filename = error.filename or str(path)
+                return error
+            except ValueError as error:
                 return SyntaxError(str(error), (str(path), None, None, None))
         return None
 
