@@ -81,10 +81,9 @@ def create_app(bot: GitLabBot) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     reception = Reception(bot)
 
-    @app.post("/webhook")
-    @app.post("/")
-    async def receive(request: Request) -> Response:
-        return await reception.receive(request)
+    # A delivery is read as raw bytes: plain routes spare it FastAPI's parsing of parameters.
+    for path in ("/webhook", "/"):
+        app.add_route(path, reception.receive, methods=["POST"])
 
     # A `Response` needs no model: FastAPI would import all of pydantic.v1 to look for one.
     @app.get("/health")
