@@ -115,7 +115,7 @@ class GitLabAPI:
         self._unanswered_writes = 0
 
     def __repr__(self) -> str:
-        return f"<GitLabAPI {self.requester!r} at {self._instance}>"
+        return f"<GitLabAPI {self.requester!r} at {_shown(self._instance)}>"
 
     def act_for(self, origin: Origin) -> None:
         """Make this the API of one handler's run: its notes are marked and posted once."""
@@ -306,7 +306,7 @@ class GitLabAPI:
                 response.status_code, response.headers, response.content, method=method
             )
         except HTTPException as error:
-            error.request = f"{method} {urlunsplit(urlsplit(url)._replace(query='', fragment=''))}"
+            error.request = f"{method} {_shown(httpx.URL(url))}"
             raise
         self._remember(method, url, response.headers, answer, more)
         return answer, more
@@ -325,9 +325,10 @@ class GitLabAPI:
         self, method: str, url: str, headers: dict[str, str]
     ) -> tuple[Any, str | None] | None:
         """What the cache holds for a request; asks GitLab whether it still holds."""
-        if self._cache is None or method != "GET" or url not in self._cache:
+        known = self._cache.get(url) if self._cache is not None and method == "GET" else None
+        if known is None:
             return None
-        etag, last_modified, data, more = self._cache[url]
+        etag, last_modified, data, more = known
         if etag is not None:
             headers["if-none-match"] = etag
         if last_modified is not None:
@@ -355,9 +356,10 @@ class GitLabAPI:
                     raise
             else:
                 asked = _asked_to_wait(method, response, pause)
-                if asked is None or asked > patience:
+                # Not sooner than that: "Retry-After: 0" could go on forever.
+                if asked is None or max(asked, pause) > patience:
                     return response
-                pause = asked
+                pause = max(asked, pause)
             patience -= pause
             await self.sleep(pause)
         raise AssertionError("unreachable")
@@ -402,7 +404,9 @@ class GitLabAPI:
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             return False
         base = own.path.rstrip("/")
-        return not base or (url.path.startswith(f"{base}/") and ".." not in url.path.split("/"))
+        # `url.path` is decoded; some servers take a backslash for a slash.
+        climbs = ".." in url.path.replace("\\", "/").split("/")
+        return not base or (url.path.startswith(f"{base}/") and not climbs)
 
     async def _create_note(self, path: str, text: str) -> Any:
         if _is_commit(path):
@@ -437,6 +441,11 @@ class GitLabAPI:
         }
         async for note in self.getiter(f"{path}/notes", newest_first):
             yield f"{path}/notes/{note['id']}", note
+
+
+def _shown(url: httpx.URL) -> httpx.URL:
+    """A URL without the parts that may hold a secret."""
+    return url.copy_with(userinfo=b"", query=None, fragment=None)
 
 
 def _is_commit(path: str) -> bool:
