@@ -37,6 +37,7 @@ _RESPONSE_BYTES = 8 * 1024
 _AT_ONCE = 50
 _MOST_HOOKS_PER_CHAIN = 100
 _REMEMBERED_CHAINS = 10_000
+_REMEMBERED_EVENTS = 10_000  # of each hook; GitLab forgets after 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
 _FAILURES_UNTIL_DISABLED = 40
 _LONGEST_PAUSE = timedelta(hours=24)
@@ -225,6 +226,7 @@ class Webhooks:
         with self._instance.changed:
             event.id = self._instance.next_id("hook_event")
             hook.events.append(event)
+            del hook.events[:-_REMEMBERED_EVENTS]
             if event.response_status[:1] in ("2", "3"):
                 hook.failures, hook.disabled_until = 0, None
             elif self._disable_failing:
