@@ -68,6 +68,7 @@ class Worker:
         self._redactor = redactor
         self._reporter = reporter
         self._account: Account | None = None
+        self._asking = asyncio.Lock()
 
     async def run_all(self, event: Event, routes: Sequence[Route]) -> dict[str, Outcome]:
         """Run handlers side by side, while GitLab waits; none keeps another from running."""
@@ -97,7 +98,11 @@ class Worker:
 
     async def _run_reported(self, event: Event, route: Route) -> Outcome:
         started = time.monotonic()
-        outcome = await self.run(event, route, time_limit=self._time_limit)
+        try:
+            outcome = await self.run(event, route, time_limit=self._time_limit)
+        except asyncio.CancelledError as cancelled:
+            # By its own handler, or with all of them: `gather` knows, and then raises it.
+            outcome = Outcome("failed", "it was cancelled", cancelled)
         self._reporter.task(event, route.name, outcome, started=started)
         return outcome
 
@@ -125,13 +130,11 @@ class Worker:
 
         https://docs.gitlab.com/api/users/#retrieve-the-current-user
         """
-        if self._account is None:
-            try:
-                self._account = _account(await gl.getitem("/user"))
-            except HTTPException as error:
-                if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                    raise NotRun(f"GitLab does not accept GL_ACCESS_TOKEN: {error}") from error
-                raise
+        if self._account is not None:
+            return self._account
+        async with self._asking:  # handlers run side by side
+            if self._account is None:
+                self._account = await _ask_whoami(gl)
         return self._account
 
 
@@ -148,6 +151,15 @@ def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
     if own or note.get("author_id") == account.user_id:
         return f"the bot's own note: {account.username} wrote it and it bears the mark"
     return None
+
+
+async def _ask_whoami(gl: GitLabAPI) -> Account:
+    try:
+        return _account(await gl.getitem("/user"))
+    except HTTPException as error:
+        if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise NotRun(f"GitLab does not accept GL_ACCESS_TOKEN: {error}") from error
+        raise
 
 
 def _account(user: Any) -> Account:
