@@ -61,21 +61,17 @@ def compile_modules(python: Path, folder: Path, *parts: str) -> None:
     """
     command = [
         str(python),
-        "-m",
-        "compileall",
-        "-q",
-        "-f",
+        # Isolated and without site: what is imported at start-up by a .pth file shows in byte code,
+        # by which names are shared, and could reach into the package itself.
+        *("-I", "-S"),
+        *("-m", "compileall", "-q", "-f"),
         *("-j", "1"),
         *("--invalidation-mode", "unchecked-hash"),
         *("-s", str(folder)),
         *("-p", TASK_ROOT),
         *(str(folder / part) for part in parts or (".",)),
     ]
-    # The order of sets of constants follows the hash seed.
-    environment = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackageError(f"Python {PYTHON_VERSION} cannot compile:\n{done.stdout}{done.stderr}")
 
