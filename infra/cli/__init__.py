@@ -1,19 +1,24 @@
 """The command line of the project: `gidgetlambda`, or `python -m infra.cli`.
 
-Only options and help are here; what a command does is in a module of its own.
+Only options and help are here; what a command does is in a module of its own. The commands of
+`parked` and `hook` have their options there too.
 """
 
 from typing import Annotated
 
 import typer
 
+from . import hook, parked
+
 app = typer.Typer(
     name="gidgetlambda",
-    help="Run and try the bot on this machine.",
+    help="Run and try the bot on this machine, and look after the deployed one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(parked.app)
+app.add_typer(hook.app)
 
 _Port = Annotated[
     int, typer.Option(min=1, max=65535, help="Where the bot listens; if taken, the next free one.")
