@@ -1,5 +1,6 @@
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -32,20 +33,24 @@ async def echo(request: Request) -> JSONResponse:
     )
 
 
-adapter = Mangum(
-    Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])]), lifespan="off"
-)
 every_form = pytest.mark.parametrize("build", [http_api_event, rest_api_event, function_url_event])
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def ask(event: dict[str, Any]) -> dict[str, Any]:
-    answer = adapter(event, object())  # type: ignore[arg-type]
-    return dict(json.loads(answer_body(answer)))
+@pytest.fixture
+def ask() -> Iterator[Ask]:
+    """An app behind Mangum, which tells what arrived. Mangum takes the thread's event loop."""
+    app = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        adapter = Mangum(app, lifespan="off")
+        yield lambda event: dict(json.loads(answer_body(adapter(event, object()))))  # type: ignore[arg-type]
+        asyncio.set_event_loop(None)
 
 
 @every_form
 @pytest.mark.parametrize("encoded", [False, True])
-def test_a_request_arrives_as_it_was_sent(build: Builder, encoded: bool) -> None:
+def test_a_request_arrives_as_it_was_sent(build: Builder, ask: Ask, encoded: bool) -> None:
     headers = {"Content-Type": "application/json", "X-Gitlab-Event": "Issue Hook"}
     arrived = ask(build("POST", "/webhook?a=1&b=2", headers, BODY, encoded=encoded))
     assert arrived["method"] == "POST"
@@ -56,7 +61,7 @@ def test_a_request_arrives_as_it_was_sent(build: Builder, encoded: bool) -> None
 
 
 @every_form
-def test_a_request_without_a_body_or_headers_arrives(build: Builder) -> None:
+def test_a_request_without_a_body_or_headers_arrives(build: Builder, ask: Ask) -> None:
     arrived = ask(build("GET", "/health"))
     assert (arrived["method"], arrived["path"], arrived["body"]) == ("GET", "/health", "")
 
