@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from .event import Event
     from .gitlabbot import GitLabBot
+    from .redactor import Redactor
     from .router import Explanation, Route
 
 BODY_LIMIT = 6 * 1024 * 1024  # bytes: what Lambda takes
@@ -55,8 +56,8 @@ class Answer:
     event: Event | None = None
     handlers: dict[str, str] | list[str] | None = None
 
-    def response(self) -> Response:
-        """The answer as small JSON, in ASCII: a payload's text may be no valid Unicode."""
+    def response(self, redactor: Redactor) -> Response:
+        """The answer as small JSON, which GitLab shows to whoever owns the webhook."""
         body: dict[str, Any] = {"status": self.status}
         if self.because is not None:
             body["because"] = self.because
@@ -64,7 +65,8 @@ class Answer:
             body["delivery"] = self.event.delivery_id
         if self.handlers is not None:
             body["handlers"] = self.handlers
-        return Response(json.dumps(body), self.status_code, media_type="application/json")
+        text = json.dumps(redactor.value(body))
+        return Response(text, self.status_code, media_type="application/json")
 
 
 def create_app(bot: GitLabBot) -> FastAPI:
@@ -115,7 +117,7 @@ class Reception:
             handlers=answer.handlers or (),
             started=started,
         )
-        return answer.response()
+        return answer.response(self._bot.redactor)
 
     async def _answer(self, request: Request) -> Answer:
         try:
@@ -142,12 +144,14 @@ class Reception:
 
     async def _deliver(self, event: Event) -> Answer:
         """Queue the event for the handlers that it is for, or run them."""
+        router = self._bot.router
+        explanations = router.explain(event)
         if logger.isEnabledFor(logging.DEBUG):
-            self._bot.reporter.routes(event, self._bot.router.explain(event))
-        routes = self._bot.router.match(event)
+            self._bot.reporter.routes(event, explanations)
+        judged = zip(router.routes, explanations, strict=True)
+        routes = [route for route, explanation in judged if explanation.matched]
         if not routes:
-            because = _ignored_because(event, self._bot.router.explain(event))
-            return Answer(HTTPStatus.OK, "ignored", because, event)
+            return Answer(HTTPStatus.OK, "ignored", _ignored_because(event, explanations), event)
         queue_url = self._bot.receive_settings.queue_url
         if queue_url is not None:
             return await self._queue(event, routes, queue_url)
