@@ -80,7 +80,14 @@ def create_app(bot: GitLabBot) -> FastAPI:
         yield
         await bot.aclose()
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # GitLab follows no redirect and takes one for success: "/webhook/" would lose every event.
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
     reception = Reception(bot)
 
     # A delivery is read as raw bytes: plain routes spare it FastAPI's parsing of parameters.

@@ -106,8 +106,16 @@ class GitLabBot:
 
     @cached_property
     def receive_settings(self) -> ReceiveSettings:
-        """What deliveries are checked against. Raises `SettingsError`."""
-        return ReceiveSettings.from_env(self._environ)
+        """What deliveries are checked against.
+
+        Raises `SettingsError`, which names at once what is wrong with the settings for working too
+        where there is no queue and this process runs the handlers.
+        """
+        try:
+            return ReceiveSettings.from_env(self._environ)
+        except SettingsError as error:
+            problems = () if self._environ.get("QUEUE_URL") else self._work_problems
+            raise SettingsError([*error.problems, *problems]) from None
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -186,6 +194,14 @@ class GitLabBot:
         while self._clients:
             _, (_, client) = self._clients.popitem()
             await client.aclose()
+
+    @property
+    def _work_problems(self) -> tuple[str, ...]:
+        try:
+            WorkSettings.from_env(self._environ)
+        except SettingsError as error:
+            return error.problems
+        return ()
 
     @property
     def _environ(self) -> Mapping[str, str]:

@@ -24,4 +24,5 @@ async def issue_opened(
     event: Event, gl: GitLabAPI, *args: Any, settings: Settings, **kwargs: Any
 ) -> None:
     """Comment on the issue that was opened."""
-    await gl.reply(event, settings.text.replace("{username}", event.username or "all"))
+    if event.username is not None:
+        await gl.reply(event, settings.text.replace("{username}", event.username))
