@@ -1,4 +1,4 @@
-"""The deliveries that the function is given: issue events of 5 KB, authenticated by token or signed."""
+"""The deliveries that the function is given: issue events of 5 KB, with a token or signed."""
 
 from __future__ import annotations
 

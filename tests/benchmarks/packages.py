@@ -53,7 +53,5 @@ def build() -> list[Contestant]:
 
 
 def _build(function: str, folder: Path, bytecode: bool) -> Contestant:
-    package = make_package(
-        folder, host_architecture(), source=SOURCES[function], bytecode=bytecode
-    )
+    package = make_package(folder, host_architecture(), source=SOURCES[function], bytecode=bytecode)
     return Contestant(function, package)

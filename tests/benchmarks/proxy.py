@@ -19,9 +19,7 @@ from functools import partial
 CHUNK = 65536  # bytes
 
 
-async def serve(
-    port: int, to_port: int, certificate: str, key: str, round_trip: float
-) -> None:
+async def serve(port: int, to_port: int, certificate: str, key: str, round_trip: float) -> None:
     """Relay until cancelled.
 
     round_trip: in seconds.

@@ -11,6 +11,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+TIMES = " \N{MULTIPLICATION SIGN}"
+
 # A terminal is as wide as it is; what is written to a file is not cut.
 console = Console(highlight=False, width=None if Console().is_terminal else 110)
 
@@ -72,4 +74,4 @@ def show(
 
 def times(value: float) -> str:
     """A ratio, as it stands in a table."""
-    return f"{value:.2f} ×"
+    return f"{value:.2f}{TIMES}"

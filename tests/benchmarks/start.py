@@ -11,7 +11,7 @@ from infra.sandbox.server import serve
 from infra.testing.emulator import Emulator
 
 from .events import SECRET, delivery, issue_body
-from .report import Goal, show, times
+from .report import TIMES, Goal, show, times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +52,7 @@ def measure_footprint(contestants: Sequence[Contestant]) -> None:
             )
         )
         if commenting is not None and contestant.compiled:
-            goals.append(
-                Goal("unzipped without byte code", package.source_bytes / 1e6, 12, " MB")
-            )
+            goals.append(Goal("unzipped without byte code", package.source_bytes / 1e6, 12, " MB"))
             goals.append(Goal("peak memory", commenting, 100, " MB"))
     show(
         "(d) Size and memory",
@@ -95,7 +93,7 @@ def _show_starts(
             "was built the same way.",
         ),
         goals=[
-            Goal("init to hello world's, with byte code,", ratios["ours"], 1.15, " ×"),
+            Goal("init to hello world's, with byte code,", ratios["ours"], 1.15, TIMES),
         ],
     )
 

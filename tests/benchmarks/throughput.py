@@ -22,7 +22,7 @@ from infra.sandbox import BOT_TOKEN
 from . import gitlab, load
 from .environment import bots_python
 from .processes import BUILD, Program, free_port, running
-from .report import Goal, show, times
+from .report import TIMES, Goal, show, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,9 +215,7 @@ def _distance(python: Path, to_port: int) -> Iterator[tuple[str, str]]:
         yield f"https://localhost:{port}", str(tls / "client.pem")
 
 
-def _show(
-    scores: dict[Scenario, dict[str, Score]], effort: Effort, ceiling: float
-) -> None:
+def _show(scores: dict[Scenario, dict[str, Score]], effort: Effort, ceiling: float) -> None:
     rows = []
     goals = []
     for scenario, by_bot in scores.items():
@@ -236,15 +234,15 @@ def _show(
             )
         limit = 1.0 if scenario.place == "loopback" else 2.0
         what = f"webhooks/s over gidgetlab's, {scenario.place}, {scenario.concurrency} at once,"
-        goals.append(Goal(what, ratio, limit, " ×", at_least=True))
+        goals.append(Goal(what, ratio, limit, TIMES, at_least=True))
     show(
         "(c) From a webhook to the comment posted, the article's handler",
         ("GitLab is", "bot", "webhooks/s", "ratio", "p50 ms", "p99 ms", "CPU ms"),
         rows,
         told=(
-            f"Medians of {effort.rounds} rounds each, taken in turns; p50 and p99 over all of them, "
-            "until the sandbox had stored the note.",
-            "CPU: the bot's processor time for one webhook.",
+            f"Medians of {effort.rounds} rounds of each, taken in turns. p50 and p99: from the "
+            "start of a webhook until the",
+            "sandbox has stored the note. CPU: the bot's processor time for one webhook.",
             f"The sandbox alone takes {ceiling:.0f} notes/s from the same sender.",
         ),
         goals=goals,

@@ -1,4 +1,4 @@
-"""The smallest FastAPI application behind Mangum: what our start-up and answers are held against."""
+"""The smallest FastAPI application behind Mangum: what ours is held against."""
 
 from fastapi import FastAPI
 from mangum import Mangum
