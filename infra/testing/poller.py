@@ -1,0 +1,137 @@
+"""Feeds a queue's messages to a function as Lambda's event source mapping does.
+
+`BatchSize` 1 and `ReportBatchItemFailures`, as in the template: a message is deleted once the
+function reports no failure for it, and else stays invisible for as long as it was set to.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .functions import Function, FunctionFailed
+from .sqs import Sqs
+from .sqs.principals import Principal
+
+DAY = 24 * 60 * 60.0
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One message that a function was invoked with.
+
+    `deleted` tells whether it left the queue, `error` why the function failed as a whole.
+    """
+
+    message_id: str
+    group: str
+    body: str
+    attempt: int
+    deleted: bool
+    error: str | None = None
+
+
+class Poller:
+    """An event source mapping that is asked for each step. Several may share a queue.
+
+    Args:
+        sqs: the queue's SQS.
+        role: the function's; the mapping acts as it.
+        queue_url: of the queue.
+        function: what is invoked.
+
+    Raises:
+        Refusal: the role lacks what a mapping needs.
+    """
+
+    def __init__(self, sqs: Sqs, role: Principal, queue_url: str, function: Function) -> None:
+        self._sqs = sqs
+        self._role = role
+        self._queue_url = queue_url
+        self._function = function
+        self._ask("GetQueueAttributes", AttributeNames=["All"])
+
+    def step(self) -> Invocation | None:
+        """Invoke the function with the next message; `None` where none is visible."""
+        answer = self._ask(
+            "ReceiveMessage", MaxNumberOfMessages=1, MessageSystemAttributeNames=["All"]
+        )
+        messages = answer.get("Messages")
+        if not messages:
+            return None
+        handle = messages[0]["ReceiptHandle"]
+        self._sqs.hold(handle)
+        try:
+            return self._invoke(messages[0])
+        finally:
+            self._sqs.let_go(handle)
+
+    def drain(self) -> list[Invocation]:
+        """Step until no message is visible."""
+        done = []
+        while invocation := self.step():
+            done.append(invocation)
+        return done
+
+    def settle(self, *, within: float = 14 * DAY) -> list[Invocation]:
+        """Step until the queue is empty, and skip the time for which messages are invisible.
+
+        Args:
+            within: seconds of the clock.
+
+        Raises:
+            TimeoutError: there still are messages.
+        """
+        clock = self._sqs.clock
+        end = clock.now() + within
+        done = self.drain()
+        while (moment := self._sqs.next_visible(self._queue_url)) is not None:
+            if moment > end:
+                raise TimeoutError(f"the queue was not empty within {within:g} s: {done[-1:]}")
+            clock.advance_to(moment)
+            done += self.drain()
+        return done
+
+    def _invoke(self, message: dict[str, Any]) -> Invocation:
+        error = None
+        try:
+            failed = _failures(self._function.invoke({"Records": [self._record(message)]}))
+        except FunctionFailed as failure:
+            failed, error = True, str(failure)
+        if not failed:
+            self._ask("DeleteMessage", ReceiptHandle=message["ReceiptHandle"])
+        return Invocation(
+            message_id=message["MessageId"],
+            group=message["Attributes"]["MessageGroupId"],
+            body=message["Body"],
+            attempt=int(message["Attributes"]["ApproximateReceiveCount"]),
+            deleted=not failed,
+            error=error,
+        )
+
+    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event"""
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message["Attributes"],
+            "messageAttributes": {},
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._sqs.arn(self._queue_url),
+            "awsRegion": self._role.environment()["AWS_REGION"],
+        }
+
+    def _ask(self, action: str, **parameters: Any) -> dict[str, Any]:
+        return self._sqs.call(self._role, action, {"QueueUrl": self._queue_url, **parameters})
+
+
+def _failures(answer: Any) -> bool:
+    """Whether an answer reports the one message; what Lambda cannot read counts as a failure."""
+    if not answer:
+        return False
+    try:
+        return bool(answer["batchItemFailures"])
+    except (TypeError, KeyError):
+        return not isinstance(answer, dict)
