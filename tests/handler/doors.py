@@ -42,28 +42,38 @@ Door = Callable[[GitLabBot], AbstractContextManager[Send]]
 
 
 class Switchboard:
-    """An ASGI application that hands each request to the bot of the moment."""
+    """An ASGI application that hands each request to the bot of the moment.
+
+    One server serves the bots of many tests; they are closed when it ends.
+    """
 
     def __init__(self) -> None:
         self.bot: GitLabBot | None = None
+        self._bots: list[GitLabBot] = []
+
+    @contextmanager
+    def to(self, bot: GitLabBot) -> Iterator[None]:
+        self.bot = bot
+        self._bots.append(bot)
+        try:
+            yield
+        finally:
+            self.bot = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        bot = self.bot
-        assert bot is not None
-        try:
-            await bot.app(scope, receive, send)
-        finally:
-            await bot.aclose()
+        assert self.bot is not None
+        await self.bot.app(scope, receive, send)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for bot in self._bots:
+            await bot.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 @contextmanager
@@ -82,9 +92,8 @@ def http_doors() -> Iterator[Door]:
                 kind = response.headers.get("content-type", "")
                 return Answer(response.status_code, response.content, kind)
 
-            switchboard.bot = bot
-            yield send
-            switchboard.bot = None
+            with switchboard.to(bot):
+                yield send
 
         yield door
 
