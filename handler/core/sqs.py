@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -89,7 +90,8 @@ class Queue:
         )
 
     async def send(self, messages: Sequence[Message]) -> None:
-        """Send messages, in batches; of a batch that is taken in part, only the rest again.
+        """Send messages, in batches side by side; of a batch that is taken in part, only the rest
+        again. Their order is not kept.
 
         Raises `QueueUnavailable` where some are not taken after 3 tries within 6 seconds.
         """
@@ -118,26 +120,29 @@ class Queue:
             {
                 "QueueUrl": self._url,
                 "ReceiptHandle": receipt_handle,
-                "VisibilityTimeout": round(min(max(seconds, 0), LONGEST_DELAY)),
+                "VisibilityTimeout": math.ceil(min(max(seconds, 0), LONGEST_DELAY)),
             },
         )
 
     async def _send(self, messages: list[Message], because: str) -> tuple[list[Message], str]:
         """Send messages once; return those that were not taken, and why."""
-        rest: list[Message] = []
-        for batch in batches(messages):
-            try:
-                failed = await self._send_batch(batch)
-            except QueueUnavailable as error:
-                rest += batch
-                because = str(error)
-                continue
-            rest += [batch[int(entry["Id"])] for entry in failed]
-            because = next((str(entry.get("Message")) for entry in failed), because)
-        return rest, because
+        answers = await asyncio.gather(*(self._send_batch(batch) for batch in batches(messages)))
+        rest = [message for untaken, _ in answers for message in untaken]
+        return rest, next((reason for _, reason in answers if reason), because)
 
-    async def _send_batch(self, batch: Sequence[Message]) -> list[dict[str, Any]]:
-        answer = await self._call(
+    async def _send_batch(self, batch: Sequence[Message]) -> tuple[list[Message], str]:
+        """Send one batch; return those that SQS does not say it took, and why."""
+        try:
+            answer = await self._ask_to_take(batch)
+        except QueueUnavailable as error:
+            return list(batch), str(error)
+        taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
+        untaken = [message for number, message in enumerate(batch) if str(number) not in taken]
+        reasons = [str(entry.get("Message")) for entry in answer.get("Failed") or ()]
+        return untaken, reasons[0] if reasons else ""
+
+    async def _ask_to_take(self, batch: Sequence[Message]) -> dict[str, Any]:
+        return await self._call(
             "SendMessageBatch",
             {
                 "QueueUrl": self._url,
@@ -152,8 +157,6 @@ class Queue:
                 ],
             },
         )
-        failed: list[dict[str, Any]] = answer.get("Failed") or []
-        return failed
 
     async def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Ask SQS for an action once. Raises `QueueUnavailable` with what it answers instead."""
@@ -168,11 +171,16 @@ class Queue:
                 auth=self._auth,
                 timeout=TIMEOUT,
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise QueueUnavailable(f"{action}: {type(error).__name__}: {error}") from error
         if response.status_code != httpx.codes.OK:
             raise QueueUnavailable(f"{action}: {response.status_code} {_told(response)}")
-        answer: dict[str, Any] = response.json() if response.content else {}
+        if not response.content:
+            return {}
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError:
+            raise QueueUnavailable(f"{action}: an answer that is no JSON") from None
         return answer
 
 
@@ -194,6 +202,8 @@ def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
 def _told(response: httpx.Response) -> str:
     try:
         error = response.json()
-        return f"{str(error['__type']).rpartition('#')[2]}: {error.get('message', '')}"[:300]
+        # SQS's own errors say "message", those of all of AWS "Message".
+        message = error.get("message") or error.get("Message") or ""
+        return f"{str(error['__type']).rpartition('#')[2]}: {message}"[:300]
     except (ValueError, KeyError, TypeError):
         return response.text[:300]

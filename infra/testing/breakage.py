@@ -1,7 +1,6 @@
 """How an ASGI app breaks a conversation: by silence, or by dropping the connection."""
 
-import asyncio
-from typing import cast
+from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -12,7 +11,8 @@ async def drop(receive: Receive, send: Send) -> None:
     ASGI has no word for that. `send` must be uvicorn's own, which belongs to the exchange that
     holds the connection.
     """
-    cast("asyncio.Transport", send.__self__.transport).abort()  # type: ignore[attr-defined]
+    exchange: Any = send.__self__  # type: ignore[attr-defined]
+    exchange.transport.abort()
     await hang(receive)
 
 
