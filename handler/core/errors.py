@@ -154,11 +154,12 @@ class NoTarget(GitLabException):
 class TryAgain(GitLabException):
     """Raised by a handler that wants to be run again on the same event.
 
-    after: in how many seconds; SQS lets a message wait for 12 hours at most.
+    after: in how many seconds; SQS lets a message wait for 12 hours at most, and hands it out
+        about a hundred times: after 90 tries the task is parked.
     """
 
     def __init__(self, after: float = 60.0, because: str = "the handler asked for it") -> None:
-        self.after = after
+        self.after = float(after)
         super().__init__(because)
 
 

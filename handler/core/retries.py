@@ -30,8 +30,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 PAUSES = (10.0, 30.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
-LONG_PAUSE = 4 * HOUR  # for what waits for its owner, after the first day
+LONG_PAUSE = 5 * HOUR  # for what waits for its owner, after the first day: few tries in 13 days
 RATE_LIMIT_PAUSE = MINUTE
+RATE_LIMIT_STRETCH = 8
 UNANSWERED_WRITE_PAUSE = 90.0
 NOT_YET_CONSISTENT = MINUTE
 DEPLOYMENT = 10 * MINUTE
@@ -91,6 +92,8 @@ def _rate_limited(error: RateLimitExceeded, tried: Try) -> float | None:
     if tried.age >= RATE_LIMIT_AGE:
         return None
     asked = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
+    # A limit that held for hours is not asked every minute: the tries have to last for a day.
+    asked = max(asked, PAUSES[0], tried.age / RATE_LIMIT_STRETCH)
     # Tasks that were turned away together must not come back together.
     return asked + tried.jitter * max(asked / 4, 10.0)
 
