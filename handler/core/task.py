@@ -126,7 +126,10 @@ class Task:
             if isinstance(fields, dict) and "deflated" in fields:
                 fields = json.loads(zlib.decompress(base64.b64decode(fields["deflated"])))
             return cls._of(fields)
-        except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
+        except (
+            *(ValueError, KeyError, TypeError, AttributeError),
+            *(OverflowError, RecursionError, zlib.error),
+        ) as error:
             raise MalformedTask(
                 f"the message is no task of this version: {type(error).__name__}"
             ) from None
@@ -149,6 +152,8 @@ class Task:
     def _of(cls, fields: Any) -> Task:
         if fields["v"] != VERSION:
             raise ValueError("another version")
+        if not isinstance(fields["data"], dict):
+            raise TypeError("the payload is no object")
         event = Event(
             fields["data"],
             event=str(fields["event"]),
