@@ -31,7 +31,8 @@ class Redactor:
     def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """The text without secrets, in ASCII, and cut at `limit` characters."""
         text = self._without_secrets(text)
-        return _ascii(text if len(text) <= limit else f"{text[:limit]}...")
+        told = _ascii(text[:limit])  # which is as long at least
+        return told if max(len(text), len(told)) <= limit else f"{told[:limit]}..."
 
     def value(self, value: Any) -> Any:
         """A field's value, cleaned as `text` does wherever it holds one."""
@@ -51,7 +52,7 @@ class Redactor:
     def traceback(self, error: BaseException) -> str:
         """An error's traceback, its last lines where it is long."""
         text = self._without_secrets("".join(traceback.format_exception(error)))
-        return _ascii(text[-TEXT_LIMIT:])
+        return _ascii(text[-TEXT_LIMIT:])[-TEXT_LIMIT:]
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
