@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import marks
-from .errors import GitLabException, HTTPException, NotRun, OutOfTime
+from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded
 from .gitlab import GitLabAPI, Origin
 from .outcome import Outcome
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .logs import Reporter
     from .redactor import Redactor
     from .router import Route
+
+
+NO_GITLAB = "is GL_URL the address of a GitLab?"
 
 
 @dataclass(frozen=True)
@@ -154,18 +157,22 @@ def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
 
 
 async def _ask_whoami(gl: GitLabAPI) -> Account:
+    """Ask GitLab whom the access token belongs to.
+
+    Raises `NotRun` where it is not for GitLab alone to mend.
+    """
     try:
         return _account(await gl.getitem("/user"))
+    except (RateLimitExceeded, GitLabBroken):
+        raise
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise NotRun(f"GitLab does not accept GL_ACCESS_TOKEN: {error}") from error
-        raise
+        raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 
 
 def _account(user: Any) -> Account:
     try:
         return Account(int(user["id"]), str(user["username"]), bool(user.get("bot")))
     except (TypeError, KeyError, ValueError):
-        raise GitLabException(
-            "GET /user was not answered with a user: is GL_URL the address of a GitLab?"
-        ) from None
+        raise NotRun(f"GET /user was not answered with a user; {NO_GITLAB}") from None
