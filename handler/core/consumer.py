@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import random
 import time
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from .errors import MalformedTask, QueueUnavailable, SettingsError, UnknownHandl
 from .logs import logger
 from .outcome import Outcome
 from .retries import Try, pause
+from .settings import log_level
 from .task import Message, Parking, Task
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Consumer:
 
     def __init__(self, bot: GitLabBot) -> None:
         self._bot = bot
+        logger.setLevel(log_level(os.environ))
         # One event loop for as long as the container lives: connections belong to their loop.
         self._runner = asyncio.Runner()
 
