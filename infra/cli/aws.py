@@ -65,9 +65,7 @@ def _client(service: Any, region: str | None) -> Any:
 
         # boto3 by itself does not read AWS_REGION, which Lambda, CI and the other SDKs set.
         wanted = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region
-        settings = Config(
-            connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 5}
-        )
+        settings = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
         return boto3.session.Session(region_name=wanted or None).client(service, config=settings)
 
 

@@ -16,6 +16,7 @@ from .durations import moment
 from .queues import Copy
 
 SHORT = 12  # characters of an id that are shown; any beginning that is clear serves
+_FAR_FUTURE = 1e11  # seconds since the epoch
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,12 @@ class Reading:
     @classmethod
     def of(cls, copy: Copy) -> "Reading":
         try:
-            return cls(copy, Task.decode(copy.body))
+            task = Task.decode(copy.body)
         except MalformedTask as error:
             return cls(copy, None, str(error))
+        if not _is_sound(task):
+            return cls(copy, None, "the message is no task: its times or its reason are none")
+        return cls(copy, task)
 
     @property
     def key(self) -> str:
@@ -55,9 +59,19 @@ class Reading:
             return self.problem
         if self.parking is not None:
             return self.parking.because
-        if self.copy.source is not None:
-            return "SQS moved it here after too many tries: its worker kept dying"
-        return "nothing tells why: it was sent here as it is"
+        return "SQS itself moved it here after too many tries: its worker kept dying"
+
+
+def _is_sound(task: Task) -> bool:
+    """Whether a task's parts are what they ought to be, which decoding leaves open."""
+    times: list[object] = [task.received]
+    texts: list[object] = []
+    if task.parking is not None:
+        times.append(task.parking.at)
+        texts += [task.parking.because, task.parking.traceback or ""]
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(at, int | float) and 0 <= at < _FAR_FUTURE for at in times
+    )
 
 
 @dataclass(frozen=True)

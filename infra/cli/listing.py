@@ -61,7 +61,7 @@ def in_a_line(parked: Parked) -> str:
     """A task in one line, as far as it is known."""
     event = parked.task.event.event if parked.task is not None else ""
     parts = (parked.id[:SHORT], parked.handler or _NO_TASK, event, parked.about)
-    return _line("  ".join(part for part in parts if part))
+    return "  ".join(_line(part) for part in parts if part)
 
 
 def _cells(parked: Parked, now: float) -> tuple[str, ...]:

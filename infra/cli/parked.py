@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .inventory import Parked, Selection
     from .parking import Result
-    from .queues import Urls
+    from .queues import Queues
 
 app = typer.Typer(
     name="parked",
@@ -79,7 +79,7 @@ def list_(
 
     with told():
         selection = _selection([], handler, older_than)
-        everything, hidden = look(_urls(stack, queue_url, parked_queue_url))
+        everything, hidden = look(_queues(stack, queue_url, parked_queue_url))
         shown = [parked for parked in everything if selection.takes(parked)]
         if as_json:
             _print_json([parked.summary() for parked in shown])
@@ -102,7 +102,7 @@ def show(
 
     with told():
         selection = _selection([id_], None, None)
-        everything, _ = look(_urls(stack, queue_url, parked_queue_url))
+        everything, _ = look(_queues(stack, queue_url, parked_queue_url))
         _require([*selection.unclear(everything), *selection.missing(everything)])
         for parked in filter(selection.takes, everything):
             _print_details(parked, as_json)
@@ -124,9 +124,9 @@ def replay(
 
     _require_choice(ids, all_, handler, older_than)
     with told():
-        urls = _urls(stack, queue_url, parked_queue_url)
+        queues = _queues(stack, queue_url, parked_queue_url)
         selection = _selection(ids, handler, older_than)
-        _carry_out("Replayed", as_json, lambda result: parking.replay(urls, selection, result))
+        _carry_out("Replayed", as_json, lambda result: parking.replay(queues, selection, result))
 
 
 @app.command()
@@ -148,19 +148,19 @@ def drop(
     if as_json and not yes:
         raise typer.BadParameter("with --json nothing can be asked: say --yes as well")
     with told():
-        urls = _urls(stack, queue_url, parked_queue_url)
+        queues = _queues(stack, queue_url, parked_queue_url)
         selection = _selection(ids, handler, older_than)
         if not yes:
-            selection = _confirmed(urls, selection)
-        _carry_out("Dropped", as_json, lambda result: parking.drop(urls, selection, result))
+            selection = _confirmed(queues, selection)
+        _carry_out("Dropped", as_json, lambda result: parking.drop(queues, selection, result))
 
 
-def _urls(stack: str | None, queue_url: str | None, parked_queue_url: str | None) -> "Urls":
-    from .queues import Urls
+def _queues(stack: str | None, queue_url: str | None, parked_queue_url: str | None) -> "Queues":
+    from .queues import Queues
 
     if stack and (queue_url or parked_queue_url):
         raise typer.BadParameter("name the stack or the queues, not both")
-    return Urls.found(stack, queue_url, parked_queue_url)
+    return Queues.found(stack, queue_url, parked_queue_url)
 
 
 def _selection(ids: list[str] | None, handler: str | None, older_than: float | None) -> "Selection":
@@ -179,12 +179,12 @@ def _require_choice(
         raise typer.BadParameter("say which: ids, --handler, --older-than or --all")
 
 
-def _confirmed(urls: "Urls", selection: "Selection") -> "Selection":
+def _confirmed(queues: "Queues", selection: "Selection") -> "Selection":
     """The selection as it was shown and agreed to: what is parked later is not in it."""
     from .inventory import Selection
     from .parking import look
 
-    everything, _ = look(urls)
+    everything, _ = look(queues)
     _require(selection.unclear(everything))
     chosen = [parked for parked in everything if selection.takes(parked)]
     if not chosen:
@@ -251,8 +251,8 @@ def _print_list(shown: "list[Parked]", everything: "list[Parked]", hidden: int) 
         typer.echo(f"None of the {_tasks(len(everything))} that are parked is meant.")
     elif hidden:
         typer.echo(
-            f"Nothing to be seen, but about {_tasks(hidden)} are held by another command, or by "
-            "one that was killed: they can be seen again within 2 minutes."
+            f"Nothing to be seen, with about {_tasks(hidden)} held by another command, or by one "
+            "that was killed. Try again in 2 minutes."
         )
     else:
         typer.echo("Nothing is parked.")

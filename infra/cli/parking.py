@@ -12,7 +12,7 @@ from handler.core.errors import MalformedTask, TaskTooLarge
 
 from .failure import Failure
 from .inventory import Parked, Selection, inventory
-from .queues import Held, NotMoved, Queue, Urls
+from .queues import Held, NotMoved, Queues
 
 
 @dataclass
@@ -36,25 +36,24 @@ class Result:
         self.tell(parked, problem)
 
 
-def look(urls: Urls) -> tuple[list[Parked], int]:
+def look(queues: Queues) -> tuple[list[Parked], int]:
     """All parked tasks, oldest first, and about how many others somebody holds at the moment.
 
     The others are only asked for where nothing is found. Raises `Failure`.
     """
-    queue = Queue(urls.parked, urls.region)
-    with Held(queue) as held:
+    with Held(queues.parked) as held:
         everything = inventory(held.sweep())
-    return everything, 0 if everything else queue.count_hidden()
+    return everything, 0 if everything else queues.parked.count_hidden()
 
 
-def replay(urls: Urls, selection: Selection, result: Result) -> None:
+def replay(queues: Queues, selection: Selection, result: Result) -> None:
     """Send the chosen tasks to the queue again, then take them off the parked queue.
 
     Raises `Failure` where it cannot go on; what was done by then is in `result`.
     """
-    if urls.queue is None:
+    queue = queues.queue
+    if queue is None:
         raise Failure("To replay, the queue must be known too: name it by --queue-url or --stack.")
-    queue = Queue(urls.queue, urls.region)
 
     def move(held: Held, parked: Parked) -> None:
         message = parked.replay()
@@ -67,22 +66,22 @@ def replay(urls: Urls, selection: Selection, result: Result) -> None:
                 f"it was sent, and is still parked too; replay it again. {error}"
             ) from None
 
-    _carry_out(urls, selection, result, move)
+    _carry_out(queues, selection, result, move)
 
 
-def drop(urls: Urls, selection: Selection, result: Result) -> None:
+def drop(queues: Queues, selection: Selection, result: Result) -> None:
     """Delete the chosen tasks for good.
 
     Raises `Failure` where it cannot go on; what was done by then is in `result`.
     """
-    _carry_out(urls, selection, result, _delete)
+    _carry_out(queues, selection, result, _delete)
 
 
 def _carry_out(
-    urls: Urls, selection: Selection, result: Result, act: Callable[[Held, Parked], None]
+    queues: Queues, selection: Selection, result: Result, act: Callable[[Held, Parked], None]
 ) -> None:
     everything: list[Parked] = []
-    with Held(Queue(urls.parked, urls.region)) as held:
+    with Held(queues.parked) as held:
         while found := inventory(held.sweep()):
             everything += found
             _require_clear(selection, everything)

@@ -57,42 +57,20 @@ class Copy:
     held_since: float
 
 
-@dataclass(frozen=True)
-class Urls:
-    """Where the queues are; `None` for one that nobody named."""
-
-    queue: str | None
-    parked: str
-    region: str | None = None
-
-    @classmethod
-    def found(cls, stack: str | None, queue: str | None, parked: str | None) -> "Urls":
-        """Those that are named; else what the queue names as its parked queue; else the stack's.
-
-        Raises `Failure`.
-        """
-        if queue is None and parked is None:
-            where = Stack.named(stack)
-            urls = where.queue_urls()
-            return cls(*urls, where.region)
-        region = region_of(queue or parked or "") or Stack.named(None).region
-        return cls(queue, parked or _redrive_target(queue or "", region), region)
-
-
 class Queue:
     """A FIFO queue.
 
+    client: boto3's, for the region of the queue.
     url: as SQS names it.
-    region: where neither the URL nor the environment names one.
     clock: tells the seconds that messages are held for.
     """
 
     def __init__(
-        self, url: str, region: str | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, client: "SQSClient", url: str, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.client = client
         self.url = url
         self.clock = clock
-        self.client: SQSClient = sqs(region_of(url) or region)
 
     def send(self, message: "Message") -> None:
         """Send a message. Raises `NotMoved`, or `Failure` where the queue takes none at all."""
@@ -123,6 +101,29 @@ class Queue:
                 if error_code(error) not in _OF_ONE_MESSAGE:
                     raise
                 raise NotMoved(f"SQS did not {what}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The bot's queues; `queue` is `None` where only the parked one is known."""
+
+    queue: Queue | None
+    parked: Queue
+
+    @classmethod
+    def found(cls, stack: str | None, queue: str | None, parked: str | None) -> "Queues":
+        """Those that are named; else what the queue names as its parked queue; else the stack's.
+
+        Raises `Failure`.
+        """
+        region = region_of(queue or parked or "")
+        if queue is None and parked is None:
+            where = Stack.named(stack)
+            queue, parked = where.queue_urls()
+            region = where.region
+        client = sqs(region or Stack.named(None).region)
+        parked = parked or _redrive_target(client, queue or "")
+        return cls(Queue(client, queue) if queue is not None else None, Queue(client, parked))
 
 
 class Held:
@@ -232,10 +233,9 @@ def _copy(message: Mapping[str, Any], held_since: float) -> Copy:
     )
 
 
-def _redrive_target(queue_url: str, region: str | None) -> str:
+def _redrive_target(client: "SQSClient", queue_url: str) -> str:
     """The queue to which SQS moves what it gives up on, which is the parked queue."""
-    client, thing = sqs(region), f"the queue {queue_url}"
-    with explained("find the parked queue", thing=thing):
+    with explained("find the parked queue", thing=f"the queue {queue_url}"):
         answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
     arn = str(policy.get("deadLetterTargetArn", ""))

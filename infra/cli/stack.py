@@ -91,9 +91,9 @@ def _config() -> dict[str, Any]:
         return {}
     try:
         default = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("default", {})
-    except (OSError, ValueError) as error:
+        found: dict[str, Any] = {}
+        for command in ("global", "deploy"):
+            found |= default.get(command, {}).get("parameters", {})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Failure(f"{_CONFIG} cannot be read: {error}. Mend it, as `sam` needs it.") from None
-    found: dict[str, Any] = {}
-    for command in ("global", "deploy"):
-        found |= default.get(command, {}).get("parameters", {})
     return found
