@@ -39,7 +39,7 @@ GITLAB = "https://gitlab.example.com/git"
 PROPERTIES = [name for name, kind in vars(Event).items() if isinstance(kind, property)]
 
 
-def fuzzed(share: float) -> Any:
+def fuzzed(share: float) -> settings:
     """A share of all examples; the short form tries the same ones each time."""
     return settings(
         max_examples=max(1, int(EXAMPLES * share)),
@@ -254,7 +254,7 @@ class World:
             "root_path": "",
             "headers": headers,
         }
-        await self.bot.app(scope, receive, send)  # type: ignore[arg-type]
+        await self.bot.app(scope, receive, send)
         answer = b"".join(message.get("body", b"") for message in sent[1:])
         return sent[0]["status"], answer
 

@@ -502,7 +502,7 @@ async def test_a_delivery_that_breaks_off_is_no_crash(bot: GitLabBot) -> None:
         "headers": [],
         "query_string": b"",
     }
-    await bot.app(scope, receive, send)  # type: ignore[arg-type]
+    await bot.app(scope, receive, send)
     assert sent[0]["status"] == 400
 
 

@@ -1,18 +1,31 @@
+import datetime
+import ipaddress
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from handler import Event, GitLabAPI, GitLabBot, Router, SettingsError
 from infra.sandbox import BOT_TOKEN, Sandbox
+from infra.testing.server import serve
 from tests.handler import payloads
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +36,14 @@ TRUST = httpx.create_ssl_context()
 
 async def nothing(event: Event, gl: GitLabAPI, *args: Any, **kwargs: Any) -> None:
     pass
+
+
+async def whoami(event: Event, gl: GitLabAPI) -> None:
+    assert (await gl.getitem("/user"))["username"] == "playground-bot"
+
+
+def an_event() -> Event:
+    return Event(payloads.issue(), event="Issue Hook")
 
 
 async def deliver(bot: GitLabBot, data: Any, **headers: str) -> httpx.Response:
@@ -140,6 +161,75 @@ def test_a_bot_outlives_an_event_loop(sandbox: Sandbox) -> None:
 
 
 # A private authority
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A private authority, and a certificate of it for 127.0.0.1."""
+
+    ca_file: Path
+    certificate: Path
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("authority")
+    now = datetime.datetime.now(datetime.UTC)
+    ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A private authority")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+
+    def certificate(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        return x509.CertificateBuilder(
+            issuer_name=ca_name,
+            subject_name=name,
+            public_key=key.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - datetime.timedelta(days=1),
+            not_valid_after=now + datetime.timedelta(days=1),
+        )
+
+    ca = certificate(ca_name, ca_key).add_extension(x509.BasicConstraints(True, None), True)
+    server = certificate(x509.Name([]), server_key).add_extension(address, True)
+    found = Authority(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    for path, builder in ((found.ca_file, ca), (found.certificate, server)):
+        path.write_bytes(builder.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    found.key.write_bytes(private)
+    return found
+
+
+@pytest.mark.parametrize("trusted_by", ["GL_CA_FILE", "relative GL_CA_FILE", "ssl_context", None])
+async def test_a_gitlab_of_a_private_authority(
+    in_process: Sandbox,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    trusted_by: str | None,
+) -> None:
+    context = None
+    if trusted_by == "ssl_context":
+        context = ssl.create_default_context(cafile=authority.ca_file)
+    elif trusted_by == "GL_CA_FILE":
+        monkeypatch.setenv("GL_CA_FILE", str(authority.ca_file))
+    elif trusted_by:
+        monkeypatch.chdir(authority.ca_file.parent)
+        monkeypatch.setenv("GL_CA_FILE", authority.ca_file.name)
+
+    async def at_once(gl: GitLabAPI, seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(GitLabAPI, "sleep", at_once)
+    certificate, key = str(authority.certificate), str(authority.key)
+    with serve(in_process.app, certificate=certificate, key=key) as url:
+        bot = GitLabBot("t", secret="s", access_token=BOT_TOKEN, url=url, ssl_context=context)
+        bot.router.add(whoami, "Issue Hook")
+        (outcome,) = (await bot.worker.run_all(an_event(), bot.router.routes)).values()
+        await bot.aclose()
+    if trusted_by:
+        assert str(outcome) == "done"
+    else:
+        assert "CERTIFICATE_VERIFY_FAILED" in str(outcome)
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])

@@ -173,7 +173,7 @@ def test_when_decides() -> None:
 
 
 def test_when_is_asked_only_if_the_filters_hold() -> None:
-    asked = []
+    asked: list[Event] = []
     router = routed(action="open", when=asked.append)
     router.match(an_event(action="close"))
     assert asked == []

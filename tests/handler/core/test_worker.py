@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 TRUST = httpx.create_ssl_context()
 BOT = {"id": 4, "username": "playground-bot"}
 ALICE = {"id": 2, "username": "alice"}
+BOB = {"id": 3, "username": "bob"}
 MARK = f"<!-- gidgetlambda {marks.identity('any')} -->"
 
 
@@ -54,7 +55,7 @@ async def person(sandbox: Sandbox) -> AsyncIterator[GitLabBot]:
     await bot.aclose()
 
 
-def opened(by: dict[str, Any] = {"id": 3, "username": "bob"}, **headers: str) -> Event:  # noqa: B006
+def opened(by: dict[str, Any] = BOB, headers: dict[str, str] | None = None) -> Event:
     return Event(payloads.issue() | {"user": by}, event="Issue Hook", headers=headers)
 
 
@@ -234,7 +235,7 @@ async def test_a_task_in_the_log(bot: GitLabBot, caplog: pytest.LogCaptureFixtur
     async def fails(event: Event, gl: GitLabAPI) -> None:
         raise ValueError(f"token {gl.access_token} \ud800")
 
-    ran = await told(bot, opened(**{"webhook-id": "d1"}))
+    ran = await told(bot, opened(headers={"webhook-id": "d1"}))
     (record,) = [record for record in caplog.records if record.message == "task"]
     assert record.levelno == logging.ERROR
     fields = record.__dict__
@@ -427,7 +428,7 @@ async def test_a_chain_is_echoed_where_own_events_run_and_only_there(
             gl._client.event_hooks["request"] = [keep]
             await gl.getitem("/projects/71")
 
-        await outcomes(each, opened(**{"X-Gitlab-Event-UUID": "chain-1"}))
+        await outcomes(each, opened(headers={"X-Gitlab-Event-UUID": "chain-1"}))
     assert echoed == [None, "chain-1"]
 
 
