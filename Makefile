@@ -25,8 +25,8 @@ FIND_PYTHON = python=; \
 	fi
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test lint types format fuzz bench lock build validate clean \
-	build-ReceiveFunction
+.PHONY: help venv run demo test lint types format fuzz bench soak scaling lock build validate clean \
+	build-ReceiveFunction build-WorkFunction
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ fuzz: $(INSTALLED) ## throw FUZZ_EXAMPLES (100000) hostile deliveries at the bot
 bench: $(INSTALLED) ## measure start-up, warm and throughput, side by side with others
 	@$(PYTHON) -m tests.benchmarks
 
+soak: $(INSTALLED) ## send 10,000 deliveries through faults; succeeds if none is lost or doubled
+	@$(PYTHON) -m tests.soak
+
+scaling: $(INSTALLED) ## print what queues up where, and what it costs, as deliveries grow
+	@$(PYTHON) -m infra.scaling
+
 # The shipped tree is held to the versions that were tested in .venv. UPGRADE=1 takes newer ones.
 COMPILE = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -91,7 +97,7 @@ clean: ## remove what was built, and the caches; .venv stays
 	@rm -rf build .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	@find handler infra tests -name __pycache__ -prune -exec rm -rf {} +
 
-# `sam build` calls this once for each function, with ARTIFACTS_DIR; the sam command need not be
-# the one in .venv, and .venv need not exist.
-build-ReceiveFunction:
+# `sam build` calls one for each function, with ARTIFACTS_DIR; the sam command need not be the one in
+# .venv, and .venv need not exist. Both functions get the same package.
+build-ReceiveFunction build-WorkFunction:
 	@$(FIND_PYTHON); $$python -m infra.package sam "$(ARTIFACTS_DIR)" $(ARCHITECTURE)

@@ -386,7 +386,7 @@ def physical_name(logical_id: str, given: Any, stack: str = "gidgetlambda") -> s
     if text == {"Ref": "AWS::StackName"}:
         return stack
     assert isinstance(text, str), f"{logical_id} has a name that this test cannot tell"
-    return text.replace("${AWS::StackName}", stack)
+    return text.replace("${AWS::StackName}", stack).replace("${AWS::Region}", REGION)
 
 
 @pytest.mark.parametrize("stack", ["gidgetlambda-staging", "other"])
