@@ -41,7 +41,7 @@ def region_of(queue_url: str) -> str | None:
 
 
 def sqs(region: str | None = None) -> "SQSClient":
-    """SQS. Raises `Failure`.
+    """SQS; call it where errors are `explained`.
 
     region: where the environment names none.
     """
@@ -50,7 +50,7 @@ def sqs(region: str | None = None) -> "SQSClient":
 
 
 def cloudformation(region: str | None = None) -> "CloudFormationClient":
-    """CloudFormation. Raises `Failure`.
+    """CloudFormation; call it where errors are `explained`.
 
     region: where the environment names none.
     """
@@ -59,14 +59,13 @@ def cloudformation(region: str | None = None) -> "CloudFormationClient":
 
 
 def _client(service: Any, region: str | None) -> Any:
-    with explained(f"use {service}"):
-        import boto3
-        from botocore.config import Config
+    import boto3
+    from botocore.config import Config
 
-        # boto3 by itself does not read AWS_REGION, which Lambda, CI and the other SDKs set.
-        wanted = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region
-        settings = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
-        return boto3.session.Session(region_name=wanted or None).client(service, config=settings)
+    # boto3 by itself does not read AWS_REGION, which Lambda, CI and the other SDKs set.
+    wanted = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region
+    settings = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
+    return boto3.session.Session(region_name=wanted or None).client(service, config=settings)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import typer
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
+_SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 

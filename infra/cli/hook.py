@@ -103,7 +103,10 @@ def resend(
 def _url_of(stack: str | None) -> str:
     from .stack import Stack
 
-    return Stack.named(stack).webhook_url()
+    try:
+        return Stack.named(stack).webhook_url()
+    except Failure as failure:
+        raise Failure(f"{failure} Or name the hook by --url or --hook-id, without AWS.") from None
 
 
 class _Report:

@@ -121,7 +121,8 @@ class Queues:
             where = Stack.named(stack)
             queue, parked = where.queue_urls()
             region = where.region
-        client = sqs(region or Stack.named(None).region)
+        with explained("find the queues"):
+            client = sqs(region or Stack.named(None).region)
         parked = parked or _redrive_target(client, queue or "")
         return cls(Queue(client, queue) if queue is not None else None, Queue(client, parked))
 

@@ -66,7 +66,7 @@ class Stack:
                 return str(output["OutputValue"])
         raise Failure(
             f"The stack {self.name} has no output WebhookUrl: it is of another project, or not yet "
-            "deployed. Name the URL that GitLab sends to by --url, or the hook by --hook-id."
+            "deployed."
         )
 
     @contextlib.contextmanager
