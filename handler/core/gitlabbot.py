@@ -7,11 +7,13 @@ that what only runs handlers does not pay for it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import logging
 import os
 import ssl
 import sys
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ from .settings import QueueSettings, ReceiveSettings, WorkSettings, log_level, s
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from fastapi import FastAPI
 
@@ -99,7 +101,8 @@ class GitLabBot:
     @cached_property
     def app(self) -> FastAPI:
         """The application that takes deliveries."""
-        from .app import create_app
+        with _garbage_kept():
+            from .app import create_app
 
         logger.setLevel(log_level(os.environ))
         return create_app(self)
@@ -223,6 +226,18 @@ class GitLabBot:
             _remember_that_sniffio_is_missing()
             known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
         return known[1]
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Look for no garbage meanwhile: an import leaves little, and the search takes time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _remember_that_sniffio_is_missing() -> None:
