@@ -15,6 +15,7 @@ import httpx
 
 from .errors import (
     GitLabBroken,
+    GraphQLAuthorizationFailure,
     HTTPException,
     MalformedTask,
     NotRun,
@@ -83,7 +84,13 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
         case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
-        case NotRun() | SettingsError():
+        # What waits for its owner. GitLab answers 401 to a token that expired, whoever asks.
+        case (
+            NotRun()
+            | SettingsError()
+            | GraphQLAuthorizationFailure()
+            | HTTPException(status_code=HTTPStatus.UNAUTHORIZED)
+        ):
             return _step(tried) if tried.age < DAY else LONG_PAUSE
     return None
 
