@@ -155,10 +155,10 @@ class Reception:
         explanations = router.explain(event)
         if logger.isEnabledFor(logging.DEBUG):
             self._bot.reporter.routes(event, explanations)
-        judged = zip(router.routes, explanations, strict=True)
+        judged = list(zip(router.routes, explanations, strict=True))
         routes = [route for route, explanation in judged if explanation.matched]
         if not routes:
-            return Answer(HTTPStatus.OK, "ignored", _ignored_because(event, explanations), event)
+            return Answer(HTTPStatus.OK, "ignored", _ignored_because(event, judged), event)
         queue_url = self._bot.receive_settings.queue_url
         if queue_url is not None:
             return await self._queue(event, routes, queue_url)
@@ -200,11 +200,11 @@ async def _read(request: Request) -> bytes:
     return bytes(chunks)
 
 
-def _ignored_because(event: Event, explanations: list[Explanation]) -> str:
+def _ignored_because(event: Event, judged: list[tuple[Route, Explanation]]) -> str:
     reasons = [
-        f"{explanation.handler}: {explanation.because}"
-        for explanation in explanations
-        if not explanation.because.startswith("it takes ")
+        f"{route.name}: {explanation.because}"
+        for route, explanation in judged
+        if route.takes(event)
     ]
     if not reasons:
         return f"no handler is registered for {event.event!r}"[:BECAUSE_LIMIT]

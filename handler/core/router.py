@@ -76,13 +76,17 @@ class Route:
     takes_settings: bool
     name: str
 
+    def takes(self, event: Event) -> bool:
+        """Whether the event is of the type that this route is for; nothing else is looked at."""
+        return self.event_type in (event.event, EVERY_EVENT)
+
     def refusal(self, event: Event) -> str | None:
         """Why the event is not for this handler, `None` where it is.
 
         A `when` that raises refuses nothing: running the handler raises it again, as that
         handler's failure, and no event is lost to it in silence.
         """
-        if self.event_type not in (event.event, EVERY_EVENT):
+        if not self.takes(event):
             return f"it takes {self.event_type!r}"
         for name, wanted in self.filters.items():
             actual = _look_up(event, name)
