@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.sandbox import Sandbox
+from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve
+from infra.testing.server import serve as serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from infra.sandbox.faults import Faults
     from infra.testing.sqs import Sqs
+    from infra.testing.stack import Stack
 
 
 @pytest.fixture
@@ -49,3 +52,48 @@ def sqs(served_sqs: Sqs) -> Sqs:
     """An empty SQS, served over HTTP at `sqs.url`."""
     served_sqs.reset()
     return served_sqs
+
+
+class Switch:
+    """An ASGI app that is another one in each test: starting and stopping a server takes longer
+    than most tests do."""
+
+    def __init__(self) -> None:
+        self.app: Any
+        self.url = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def switch() -> Iterator[Switch]:
+    """For `faults` alone: one server for all tests."""
+    started = Switch()
+    with serve_app(started) as started.url:
+        yield started
+
+
+@pytest.fixture
+def faults(switch: Switch, in_process: Sandbox) -> Faults:
+    """What may go wrong with the sandbox `in_process`, which this puts at a URL."""
+    from infra.sandbox.faults import Faults
+
+    in_process.url = switch.url
+    switch.app = Faults(in_process.app)
+    return switch.app
+
+
+@pytest.fixture
+def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
+    """The stack's queues, roles and functions, for a bot at the sandbox."""
+    from infra.testing.stack import Stack
+    from infra.testing.template import read
+
+    parameters = {
+        "AccessToken": BOT_TOKEN,
+        "GitLabUrl": in_process.url,
+        "WebhookSecret": "the-webhook-secret",
+    }
+    return Stack(sqs, read(parameters))

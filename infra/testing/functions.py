@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from .emulator import FunctionError
+
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
@@ -29,15 +31,11 @@ _PRELOADED = ["botocore.auth", "botocore.credentials", "fastapi", "httpx", "mang
 _DEVNULL = Path(os.devnull)
 
 
-class FunctionFailed(Exception):  # noqa: N818 - what AWS calls it
-    """The function raised, died, or ran out of time."""
-
-
 class Function(Protocol):
     """What can be invoked as a Lambda function is."""
 
     def invoke(self, event: Any) -> Any:
-        """Invoke it with an event and give its answer. Raises FunctionFailed."""
+        """Invoke it with an event and give its answer. Raises FunctionError."""
 
 
 class Context:
@@ -71,7 +69,7 @@ class LocalFunction:
         try:
             return self._handler(json.loads(json.dumps(event)), Context(self._timeout))
         except Exception as error:
-            raise FunctionFailed(f"{type(error).__name__}: {error}") from error
+            raise FunctionError(f"{type(error).__name__}: {error}") from error
 
 
 class FunctionProcess:
@@ -119,20 +117,20 @@ class FunctionProcess:
             connection.send_bytes(json.dumps(event).encode())
             if not connection.poll(self._timeout):
                 self.kill()
-                raise FunctionFailed(f"the function ran out of its {self._timeout:g} s")
+                raise FunctionError(f"the function ran out of its {self._timeout:g} s")
             told = json.loads(connection.recv_bytes())
         except (EOFError, OSError):
             self._bury()
-            raise FunctionFailed("the function died") from None
+            raise FunctionError("the function died") from None
         if "error" in told:
-            raise FunctionFailed(told["error"])
+            raise FunctionError(told["error"])
         return told["answer"]
 
     def kill(self) -> None:
         """Kill the process, as the kernel would; the next invocation starts another."""
         with self._guard:
             if self._process is not None:
-                self._process.kill()
+                _end(self._process)
 
     def _connected(self) -> Connection:
         with self._guard:
@@ -154,13 +152,16 @@ class FunctionProcess:
 
     def _bury(self) -> None:
         with self._guard:
-            process, connection = self._process, self._connection
+            if self._connection is not None:
+                self._connection.close()
+            if self._process is not None:
+                _end(self._process)
             self._process = self._connection = None
-        if connection is not None:
-            connection.close()
-        if process is not None:
-            process.kill()
-            process.join()
+
+
+def _end(process: "BaseProcess") -> None:
+    process.kill()
+    process.join()
 
 
 def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: str) -> None:

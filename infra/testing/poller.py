@@ -9,7 +9,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 from dataclasses import dataclass
 from typing import Any
 
-from .functions import Function, FunctionFailed
+from .emulator import FunctionError
+from .functions import Function
 from .sqs import Sqs
 from .sqs.principals import Principal
 
@@ -96,7 +97,7 @@ class Poller:
         error = None
         try:
             failed = _failures(self._function.invoke({"Records": [self._record(message)]}))
-        except FunctionFailed as failure:
+        except FunctionError as failure:
             failed, error = True, str(failure)
         if not failed:
             self._ask("DeleteMessage", ReceiptHandle=message["ReceiptHandle"])

@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from .. import server
 from ..breakage import drop, hang
-from ..clock import Clock
 from .faults import Fault
 from .refusal import Refusal
 from .sqs import Sqs
@@ -23,18 +22,15 @@ _TYPE = "application/x-amz-json-1.0"
 
 
 @contextlib.contextmanager
-def serve(clock: Clock | None = None) -> Iterator[Sqs]:
+def serve() -> Iterator[Sqs]:
     """Serve an empty SQS from a thread. There can be one at a time: moto's state is global.
-
-    Args:
-        clock: what tells the time; one of its own unless given.
 
     Raises:
         OSError: no port is free.
     """
     front = _Front()
     with server.serve(front) as url:
-        front.sqs = Sqs(url, clock or Clock())
+        front.sqs = Sqs(url)
         try:
             yield front.sqs
         finally:

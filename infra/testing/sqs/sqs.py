@@ -22,12 +22,10 @@ class Sqs:
 
     Args:
         url: the address under which it is reached.
-        clock: what tells the time.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.clock = clock
         self._guard = threading.RLock()
         self._moto = Moto(url)
         self.reset()
@@ -36,8 +34,9 @@ class Sqs:
         self._moto.close()
 
     def reset(self) -> None:
-        """Forget everything: queues, roles, faults. The clock goes on."""
+        """Forget everything: queues, roles, faults, and the time that was skipped."""
         with self._guard:
+            self.clock = Clock()
             self._moto.reset()
             self._actions = Actions(self._moto, self.clock)
             self.faults = Faults()

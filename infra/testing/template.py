@@ -1,0 +1,173 @@
+"""template.yaml with its parameters filled in: what CloudFormation would make of a resource.
+
+As many intrinsic functions as the template uses; another one raises, and is added here. Names of
+things that nobody creates here (a log group's ARN, say) are made up.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "123456789012",
+    "AWS::NoValue": None,
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/bot/1",
+    "AWS::StackName": "bot",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+NameOf = Callable[[str, str | None], str | None]
+
+
+class Template:
+    """A template with its parameters.
+
+    Args:
+        text: the template, as YAML.
+        parameters: those that differ from their defaults.
+
+    Raises:
+        KeyError: a parameter that the template does not have, or one without a value.
+    """
+
+    def __init__(self, text: str, parameters: Mapping[str, str]) -> None:
+        self._template: dict[str, Any] = yaml_parse(text)
+        declared: dict[str, Any] = self._template.get("Parameters", {})
+        if unknown := parameters.keys() - declared.keys():
+            raise KeyError(f"the template has no parameter {', '.join(sorted(unknown))}")
+        self._parameters = {
+            name: parameters[name] if name in parameters else parameter["Default"]
+            for name, parameter in declared.items()
+        }
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """The resources whose condition holds, each with its type."""
+        return {
+            name: resource["Type"]
+            for name, resource in self._template["Resources"].items()
+            if "Condition" not in resource or self._holds(resource["Condition"])
+        }
+
+    def properties(self, resource: str, name_of: NameOf) -> dict[str, Any]:
+        """A resource's properties, resolved.
+
+        Args:
+            name_of: gives what `!Ref` (with `None`) or `!GetAtt` of a resource stands for, `None`
+                where it does not know it.
+        """
+        known = self.resources
+        if resource not in known:
+            raise KeyError(f"the template makes no {resource} with these parameters")
+
+        def name(logical_id: str, attribute: str | None) -> str:
+            if logical_id not in known:
+                raise KeyError(f"{resource} names {logical_id}, which is not made")
+            return name_of(logical_id, attribute) or _made_up(logical_id, attribute)
+
+        written: dict[str, Any] = self._template["Resources"][resource].get("Properties", {})
+        if known[resource] == "AWS::Serverless::Function":
+            shared = self._template.get("Globals", {}).get("Function", {})
+            written = _merged(shared, written)
+        resolved: dict[str, Any] = self._resolve(written, name)
+        return resolved
+
+    def _holds(self, condition: str) -> bool:
+        return bool(self._resolve(self._template["Conditions"][condition], _no_resource))
+
+    def _resolve(self, value: Any, name: Callable[[str, str | None], str]) -> Any:
+        if isinstance(value, list):
+            resolved = [self._resolve(one, name) for one in value]
+            return [one for one in resolved if one is not None]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((key, argument),) = value.items()
+            if key in ("Ref", "Condition") and isinstance(argument, str):
+                return self._ref(argument, name) if key == "Ref" else self._holds(argument)
+            if key.startswith("Fn::"):
+                return self._call(key.removeprefix("Fn::"), argument, name)
+        pairs = ((key, self._resolve(one, name)) for key, one in value.items())
+        return {key: one for key, one in pairs if one is not None}
+
+    def _ref(self, to: str, name: Callable[[str, str | None], str]) -> Any:
+        if to in self._parameters:
+            return self._parameters[to]
+        return _PSEUDO_PARAMETERS[to] if to in _PSEUDO_PARAMETERS else name(to, None)
+
+    def _call(self, function: str, argument: Any, name: Callable[[str, str | None], str]) -> Any:
+        if function == "If":
+            condition, yes, no = argument
+            return self._resolve(yes if self._holds(condition) else no, name)
+        if function == "GetAtt":
+            parts = argument.split(".", 1) if isinstance(argument, str) else argument
+            return name(*parts)
+        if function == "Sub":
+            return self._substitute(argument, name)
+        values = self._resolve(argument, name)
+        match function:
+            case "And":
+                return all(values)
+            case "Or":
+                return any(values)
+            case "Not":
+                return not values[0]
+            case "Equals":
+                return str(values[0]) == str(values[1])
+            case "Join":
+                return values[0].join(_listed(values[1]))
+            case "FindInMap":
+                mapping, first, second = values
+                return self._template["Mappings"][mapping][first][second]
+        raise NotImplementedError(f"Fn::{function} is not resolved here: add it")
+
+    def _substitute(self, argument: Any, name: Callable[[str, str | None], str]) -> str:
+        text, given = argument if isinstance(argument, list) else (argument, {})
+        own = self._resolve(given, name)
+
+        def one(match: re.Match[str]) -> str:
+            to, _, attribute = match[1].partition(".")
+            if match[1] in own:
+                return str(own[match[1]])
+            return name(to, attribute) if attribute else str(self._ref(to, name))
+
+        return re.sub(r"\$\{([^!{}][^{}]*)\}", one, text)
+
+
+def read(parameters: Mapping[str, str]) -> Template:
+    """This project's template."""
+    return Template(TEMPLATE.read_text(), parameters)
+
+
+def _merged(shared: Any, own: Any) -> Any:
+    """What SAM makes of Globals: maps are merged, anything else is the function's own.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
+    """
+    if not (isinstance(shared, dict) and isinstance(own, dict)):
+        return own
+    both = {key: _merged(shared[key], own[key]) for key in shared.keys() & own.keys()}
+    return {**shared, **own, **both}
+
+
+def _listed(value: Any) -> list[str]:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _made_up(logical_id: str, attribute: str | None) -> str:
+    if attribute is None:
+        return logical_id
+    return f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
+
+
+def _no_resource(logical_id: str, attribute: str | None) -> str:
+    raise KeyError(f"a condition names {logical_id}, which is no parameter")
