@@ -88,6 +88,11 @@ class Consumer:
         failures = self._runner.run(self.consume(records, deadline))
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failures]}
 
+    def close(self) -> None:
+        """Close the connections and the event loop. Lambda ends a container without asking."""
+        self._runner.run(self._bot.aclose())
+        self._runner.close()
+
     async def consume(self, messages: list[Received], deadline: float) -> list[str]:
         """Work on messages in their order; return the ids of those that have to come again.
 
