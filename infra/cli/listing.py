@@ -6,31 +6,32 @@ What comes from GitLab or from a handler's error is printed as text and styles n
 import json
 import time
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from . import durations
 from .console import Printer, plain
 from .inventory import SHORT, Parked, Reading
 
-_UNBOUND = 1000  # columns, where no terminal bounds a line
+_HEADER = ("ID", "PARKED", "HANDLER", "EVENT", "ABOUT", "TRIES", "BECAUSE")
+_GAP = "  "
+_LEAST_REASON = 20  # columns; where less is left, lines are wrapped instead
 _NO_TASK = "(no task)"
 
 
 def print_list(parked: list[Parked]) -> None:
-    """One line for each task; a terminal's width cuts the reasons."""
+    """One line for each task; a terminal's width cuts the reasons, and nothing else."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNBOUND
-    now = time.time()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("ID", "PARKED", "HANDLER", "EVENT", "ABOUT", "TRIES"):
-        table.add_column(name, no_wrap=True, overflow="fold", justify="left")
-    table.add_column("BECAUSE", no_wrap=True, overflow="ellipsis", ratio=1)
-    for one in parked:
-        table.add_row(*(Text(_line(cell)) for cell in _cells(one, now)))
-    console.print(table)
+    printer, now = Printer(console), time.time()
+    rows = [_HEADER, *(tuple(_line(cell) for cell in _cells(one, now)) for one in parked)]
+    widths = [max(map(cell_len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    left = console.width - sum(widths) - len(_GAP) * len(widths)
+    for row in rows:
+        *cells, because = row
+        if console.is_terminal and cell_len(because) > left >= _LEAST_REASON:
+            because = f"{set_cell_size(because, left - 1)}…"
+        padded = map(set_cell_size, cells, widths)
+        printer.line((_GAP.join((*padded, because)), "bold" if row is _HEADER else ""))
 
 
 def print_details(parked: Parked) -> None:

@@ -256,7 +256,7 @@ def _print_list(shown: "list[Parked]", everything: "list[Parked]", hidden: int) 
         )
     else:
         typer.echo("Nothing is parked.")
-    if any(parked.moved_by_sqs for parked in shown):
+    if any(parked.task is not None and parked.moved_by_sqs for parked in shown):
         typer.echo(
             "Behind those that SQS itself moved here, others of the same group can wait unseen "
             "until these are replayed or dropped."

@@ -1,5 +1,6 @@
 """`parked`: what is parked is seen, and goes where it is sent; against SQS over HTTP."""
 
+import asyncio
 import json
 import os
 import re
@@ -16,11 +17,14 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from handler.core.event import Event
+from handler import Event, GitLabAPI, GitLabBot
+from handler.core.consumer import Consumer, Received
 from handler.core.task import Message, Parking, Task
 from infra.cli import app
 from infra.cli.aws import sqs as sqs_client
 from infra.cli.queues import HOLD, Held, NotMoved, Queue
+from infra.sandbox import Sandbox
+from infra.sandbox.server import serve as serve_sandbox
 from infra.testing.sqs import Fault, Policy, Sqs, Stored, serve
 
 PROJECT_ROOT = Path(__file__).parents[3]
@@ -634,6 +638,56 @@ def test_ctrl_c_leaves_all_tasks_to_be_seen(queues: Queues) -> None:
     queues.sqs.faults.clear()
     seen = queues.take(queues.parked_url) + queues.take(queues.parked_url)
     assert len(seen) == 12
+
+
+def test_a_mended_handler_is_replayed_on_what_the_worker_parked(run: Run, queues: Queues) -> None:
+    bot, seen = GitLabBot("bot", access_token="sandbox-bot-token"), []
+    mended = False
+
+    async def greet(event: Event, gl: GitLabAPI) -> None:
+        if not mended:
+            raise ValueError("no tea")
+        seen.append(event.delivery_id)
+
+    bot.router.add(greet, "Issue Hook")
+    (route,) = bot.router.routes
+    queues.send(queues.queue_url, task(handler=route.name).message())
+    with Sandbox() as sandbox, serve_sandbox(sandbox) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GL_URL", url)
+        patch.setenv("QUEUE_URL", queues.queue_url)
+        patch.setenv("PARKED_QUEUE_URL", queues.parked_url)
+        work_off(queues, bot)
+        listed = run("list")
+        assert route.name in listed.stdout
+        assert "ValueError: no tea" in listed.stdout
+        mended = True
+        assert run("replay", "--all").exit_code == 0
+        work_off(queues, bot)
+    assert seen == ["d1"]
+    assert not queues.queued
+    assert not queues.parked
+
+
+def work_off(queues: Queues, bot: GitLabBot) -> None:
+    """Have the worker do what is on the queue, as Lambda does."""
+    client = sqs_client()
+
+    async def consume(received: Received) -> None:
+        assert await Consumer(bot).consume([received], time.monotonic() + 60) == []
+        await bot.aclose()
+
+    while messages := client.receive_message(
+        QueueUrl=queues.queue_url, MessageSystemAttributeNames=["All"]
+    ).get("Messages"):
+        (message,) = messages
+        record = {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message["Attributes"],
+        }
+        asyncio.run(consume(Received.of(record)))
+        client.delete_message(QueueUrl=queues.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
 def test_the_other_commands_start_without_boto3_and_httpx() -> None:

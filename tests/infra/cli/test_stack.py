@@ -30,9 +30,19 @@ TOPIC = {"Topic": {"Type": "AWS::SNS::Topic"}}
 OUTPUTS = {"WebhookUrl": {"Value": WEBHOOK_URL}}
 
 
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """The address of moto's server."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """An empty account, in a folder without samconfig.toml."""
+def account(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty account, and a folder without samconfig.toml."""
     for name in tuple(os.environ):
         if name.startswith(("AWS_", "GIDGETLAMBDA_")):
             monkeypatch.delenv(name)
@@ -42,14 +52,9 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
     monkeypatch.chdir(tmp_path)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    httpx.post(f"http://{host}:{port}/moto-api/reset", trust_env=False).raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    yield
-    server.stop()
+    httpx.post(f"{moto}/moto-api/reset", trust_env=False).raise_for_status()
 
 
 def deploy(name: str, *, region: str = "eu-west-1", queued: bool = True) -> None:
