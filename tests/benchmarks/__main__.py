@@ -11,7 +11,7 @@ import sys
 from . import packages, start, throughput, warm
 
 TABLES = ("start", "warm", "throughput", "footprint")
-STARTS, QUICK_STARTS = 15, 3
+STARTS, QUICK_STARTS = 20, 4
 
 
 def main() -> None:
