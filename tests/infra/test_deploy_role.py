@@ -389,6 +389,16 @@ def physical_name(logical_id: str, given: Any, stack: str = "gidgetlambda") -> s
     return text.replace("${AWS::StackName}", stack).replace("${AWS::Region}", REGION)
 
 
+def test_no_name_is_so_long_that_cloudformation_cuts_it(bot: dict[str, Any]) -> None:
+    pattern = yaml_parse(TEMPLATE.read_text())["Parameters"]["StackName"]["AllowedPattern"]
+    longest = "a" * 32
+    assert re.fullmatch(pattern, longest)
+    assert not re.fullmatch(pattern, longest + "a")
+    for kind in ("AWS::Lambda::Function", "AWS::IAM::Role", "AWS::SQS::Queue"):
+        for logical_id in resources(bot, kind):
+            assert len(physical_name(logical_id, None, longest)) <= 64, logical_id
+
+
 @pytest.mark.parametrize("stack", ["gidgetlambda-staging", "other"])
 def test_the_execution_role_reaches_nothing_of_another_stack(
     deployed: Deployed, bot: dict[str, Any], stack: str
@@ -449,8 +459,6 @@ def test_no_role_changes_what_bounds_it(deployed: Deployed) -> None:
 
 
 def test_every_role_of_the_bot_takes_the_boundary(bot: dict[str, Any]) -> None:
-    if "PermissionsBoundary" not in bot["Parameters"]:
-        pytest.xfail("template.yaml has no parameter PermissionsBoundary yet")
     for name, role in resources(bot, "AWS::IAM::Role").items():
         assert {"Ref": "PermissionsBoundary"} in role["PermissionsBoundary"]["Fn::If"], name
 
