@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import yaml
 from moto.server import ThreadedMotoServer
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
@@ -36,7 +35,7 @@ GITLAB = {"CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_ID": "4711"}
 
 @pytest.fixture(scope="module")
 def pipeline() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+    loaded: dict[str, Any] = yaml_parse((ROOT / ".gitlab-ci.yml").read_text())
     return loaded
 
 
@@ -186,3 +185,17 @@ def run(job: dict[str, Any], folder: Path, aws: str, settings: dict[str, str]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ).stdout
+
+
+def test_the_chapter_names_what_there_is(pipeline: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    parameters = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+    told = set(re.findall(r"`PARAMETER_(\w\w+)", page))
+    given = {name.removeprefix("PARAMETER_") for name in pipeline["deploy"]["variables"]}
+    assert told >= {"AccessToken", "WebhookSecret", "PermissionsBoundary"}
+    assert told <= set(parameters)
+    assert {name for name in given if name in parameters} == {"Architecture", "GitLabUrl"}
+
+    role = yaml_parse((ROOT / "infra" / "deploy-role.yaml").read_text())
+    for name in (*role["Parameters"], *role["Outputs"], *SETTINGS):
+        assert f"`{name}`" in page, name
