@@ -11,7 +11,6 @@ import gc
 import importlib.util
 import logging
 import os
-import ssl
 import sys
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,9 +25,11 @@ from .metrics import Metrics
 from .redactor import Redactor
 from .router import Router
 from .settings import QueueSettings, ReceiveSettings, WorkSettings, log_level, secrets
+from .tls import trust
 from .worker import Worker
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
     from fastapi import FastAPI
@@ -134,7 +135,7 @@ class GitLabBot:
     def worker(self) -> Worker:
         """What runs the handlers. Raises `SettingsError`."""
         settings = WorkSettings.from_env(self._environ)
-        ssl_context = self.ssl_context or _ssl_context(settings.ca_file)
+        ssl_context = self.ssl_context or trust(settings.ca_file)
 
         def gitlab() -> GitLabAPI:
             return GitLabAPI(
@@ -249,15 +250,3 @@ def _remember_that_sniffio_is_missing() -> None:
     """
     if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
         sys.modules["sniffio"] = None  # type: ignore[assignment]
-
-
-def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                [f"GL_CA_FILE {ca_file!r} must be a PEM file with certificates: {error}"]
-            ) from None
-    return context

@@ -6,7 +6,6 @@ No message holds the token, nor more of a hook's URL than its host.
 import contextlib
 import os
 import re
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -16,6 +15,7 @@ import httpx
 from handler.core.errors import GitLabException, HTTPException, RateLimitExceeded, SettingsError
 from handler.core.gitlab import GitLabAPI
 from handler.core.settings import WorkSettings
+from handler.core.tls import trust
 
 from .failure import Failure
 
@@ -53,9 +53,10 @@ async def connected() -> AsyncIterator[GitLabAPI]:
     """GitLab's API by `GL_URL`, `GL_ACCESS_TOKEN` and `GL_CA_FILE`. Raises `Failure`."""
     try:
         settings = WorkSettings.from_env(os.environ)
+        verify = trust(settings.ca_file)
     except SettingsError as error:
         raise Failure(f"GitLab cannot be asked: {error}.") from None
-    async with httpx.AsyncClient(verify=_trust(settings.ca_file), timeout=_TIMEOUT) as client:
+    async with httpx.AsyncClient(verify=verify, timeout=_TIMEOUT) as client:
         yield GitLabAPI(
             client, "gidgetlambda", access_token=settings.access_token, url=settings.url
         )
@@ -124,15 +125,3 @@ def _remedy(error: HTTPException, place: Place) -> str:
         case status if 300 <= status < 400:
             return f"{place} has another address now ({error}). Use its new path."
     return f"GitLab answered {int(error.status_code)}: {error}"
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
-    if ca_file:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise Failure(
-                f"GL_CA_FILE {ca_file!r} is no PEM file with certificates: {error}"
-            ) from None
-    return context

@@ -1,28 +1,29 @@
 """`run` against a GitLab of one's own: the bot here, its webhook entered there by hand."""
 
+import asyncio
 import contextlib
 import os
 import secrets
 import socket
-import ssl
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
 
+from handler.core.errors import HTTPException
+
 from .console import Printer
+from .failure import Failure
+from .gitlab import connected
 from .process import BotProcess, listen
 from .supervise import until_stopped, watch
-
-
-class GitLabError(Exception):
-    """GitLab cannot be worked with as the environment says; the message tells the remedy."""
 
 
 def run(printer: Printer, *, port: int, host: str) -> int:
     """Stay until stopped; gives the exit code."""
     try:
-        username = _whoami(os.environ["GL_URL"].strip(), os.environ["GL_ACCESS_TOKEN"].strip())
-    except GitLabError as error:
+        username = asyncio.run(_whoami())
+    except Failure as error:
         printer.problem(error)
         return 1
     environment = {**os.environ, "LOG_LEVEL": "DEBUG"}
@@ -65,53 +66,34 @@ def _tell_ready(printer: Printer) -> None:
     printer.say("Ready. What happens to each delivery is told here; Ctrl-C stops.")
 
 
-def _whoami(url: str, token: str) -> str:
-    """The token's user. Raises GitLabError, which never holds the token."""
-    _require_plain(url)
-    try:
-        with httpx.Client(verify=_tls(), timeout=10.0) as client:
-            answer = client.get(
-                f"{url.rstrip('/')}/api/v4/user", headers={"Authorization": f"Bearer {token}"}
-            )
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise GitLabError(
-            f"GitLab at {url} cannot be reached ({type(error).__name__}: {error}). Check GL_URL; "
-            "where a certificate is the trouble, name its authority's PEM file in GL_CA_FILE."
-        ) from None
-    if answer.status_code in (401, 403):
-        raise GitLabError(
-            f"GitLab at {url} refused GL_ACCESS_TOKEN ({answer.status_code}). Make one with the "
-            "scope `api` and set it anew."
-        )
-    try:
-        return str(answer.raise_for_status().json()["username"])
-    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
-        raise GitLabError(
-            f"{url} does not answer like a GitLab ({answer.status_code} on /api/v4/user). GL_URL "
-            "is its base URL, with the sub-path if it has one and without /api/v4."
-        ) from None
-
-
-def _require_plain(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise GitLabError(
-            "GL_URL must be GitLab's base URL, as https://gitlab.example.com, without a user or "
-            "password in it."
-        )
-
-
-def _tls() -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
-    ca_file = os.environ.get("GL_CA_FILE", "").strip()
-    if ca_file:
+async def _whoami() -> str:
+    """The name of the token's user. Raises `Failure`, which never holds the token."""
+    async with connected() as gl:
+        url = gl.api_url
         try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise GitLabError(
-                f"GL_CA_FILE {ca_file!r} is no PEM file with certificates: {error}"
+            return str((await gl.getitem("/user"))["username"])
+        except httpx.TransportError as error:
+            raise Failure(
+                f"GitLab cannot be reached at {url} ({type(error).__name__}: {error}). Check "
+                "GL_URL; where a certificate is the trouble, name its authority's PEM file in "
+                "GL_CA_FILE."
             ) from None
-    return context
+        except HTTPException as error:
+            if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                raise Failure(
+                    f"GitLab refused GL_ACCESS_TOKEN ({int(error.status_code)}): {error}. Make "
+                    "one with the scope api and set it anew."
+                ) from None
+            raise Failure(_no_gitlab(url, f"{int(error.status_code)}: {error}")) from None
+        except (TypeError, KeyError):
+            raise Failure(_no_gitlab(url, "something else than a user")) from None
+
+
+def _no_gitlab(url: str, answer: str) -> str:
+    return (
+        f"{url} does not answer like a GitLab, but with {answer[:200]}. GL_URL is its base URL, "
+        "with the sub-path if it has one and without /api/v4."
+    )
 
 
 def _address(host: str) -> str:

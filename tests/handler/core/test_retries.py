@@ -9,6 +9,7 @@ import pytest
 from handler import GitLabBroken, RateLimitExceeded, TryAgain
 from handler.core.errors import (
     BadRequest,
+    GraphQLAuthorizationFailure,
     InvalidField,
     MalformedTask,
     NotRun,
@@ -145,7 +146,6 @@ def test_a_404_may_heal_within_a_minute_of_the_delivery() -> None:
     "error",
     [
         BadRequest(400),
-        BadRequest(401),
         BadRequest(403),
         BadRequest(409),
         InvalidField({"body": ["is too long"]}),
@@ -172,7 +172,13 @@ def test_what_this_version_does_not_know_waits_for_the_deployment_to_end(
 
 
 @pytest.mark.parametrize(
-    "error", [NotRun("GitLab does not accept GL_ACCESS_TOKEN"), SettingsError(["set GL_URL"])]
+    "error",
+    [
+        NotRun("GitLab does not accept GL_ACCESS_TOKEN"),
+        SettingsError(["set GL_URL"]),
+        BadRequest(401),
+        GraphQLAuthorizationFailure({"errors": [{"message": "Invalid token"}]}),
+    ],
 )
 def test_what_waits_for_the_owner_is_parked_just_before_sqs_would_forget_it(
     error: BaseException,

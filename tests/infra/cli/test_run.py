@@ -257,7 +257,7 @@ def test_given_secrets_are_used_and_not_printed(start: Start, port: int, sandbox
         ("http://127.0.0.1:9", BOT_TOKEN, "cannot be reached"),
         ("{sandbox}", "wrong-token", "refused GL_ACCESS_TOKEN (401)"),
         ("{sandbox}/elsewhere", BOT_TOKEN, "does not answer like a GitLab"),
-        ("gitlab.example.com", BOT_TOKEN, "GL_URL must be GitLab's base URL"),
+        ("gitlab.example.com", BOT_TOKEN, "GL_URL must be a URL like"),
     ],
 )
 def test_a_gitlab_that_cannot_be_worked_with_is_told(
