@@ -1,0 +1,75 @@
+"""The metrics that there are: what the bot writes, and what of AWS's the template names."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import get_args, get_type_hints
+
+from handler.core.event import Event
+from handler.core.logs import Reporter
+from handler.core.metrics import Metrics
+from handler.core.outcome import Outcome
+from handler.core.redactor import Redactor
+
+# Namespace, name, and the names of its dimensions.
+Metric = tuple[str, str, frozenset[str]]
+
+NAMESPACE = "gidgetlambda/bot"
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+OF_AWS: set[Metric] = {
+    (namespace, name, frozenset({dimension}))
+    for namespace, dimension, names in (
+        (
+            "AWS/SQS",
+            "QueueName",
+            "ApproximateAgeOfOldestMessage ApproximateNumberOfMessagesNotVisible "
+            "ApproximateNumberOfMessagesVisible",
+        ),
+        ("AWS/ApiGateway", "ApiId", "4xx 5xx Count Latency"),
+        ("AWS/Lambda", "FunctionName", "ConcurrentExecutions Duration Errors Throttles"),
+    )
+    for name in names.split()
+}
+
+
+def of_the_bot() -> set[Metric]:
+    """What the bot writes of deliveries and tasks, whatever becomes of them."""
+    written = io.StringIO()
+    reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
+    for outcome, status in {
+        "refused": 401,
+        "ignored": 200,
+        "queued": 202,
+        "too_large": 200,
+    }.items():
+        reporter.delivery(
+            None,
+            status=status,
+            outcome=outcome,
+            because=None,
+            handlers=[],
+            started=time.monotonic(),
+        )
+    event = Event({}, event="Issue Hook")
+    for status in get_args(get_type_hints(Outcome)["status"]):
+        for attempt in (1, 2):
+            reporter.task(
+                event,
+                "handler.plugins.welcome:greet",
+                Outcome(status),
+                started=time.monotonic(),
+                attempt=attempt,
+                age=12.0,
+            )
+    return {
+        (entry["Namespace"], metric["Name"], frozenset(dimensions))
+        for line in written.getvalue().splitlines()
+        for entry in json.loads(line)["_aws"]["CloudWatchMetrics"]
+        for metric in entry["Metrics"]
+        for dimensions in entry["Dimensions"]
+    }
