@@ -34,6 +34,7 @@ PAUSES = (10.0, 30.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
 LONG_PAUSE = 5 * HOUR  # for what waits for its owner, after the first day: few tries in 13 days
 RATE_LIMIT_PAUSE = MINUTE
 RATE_LIMIT_STRETCH = 8
+RATE_LIMIT_LONGEST_PAUSE = 40 * MINUTE  # where GitLab does not ask for more
 UNANSWERED_WRITE_PAUSE = 90.0
 NOT_YET_CONSISTENT = MINUTE
 DEPLOYMENT = 10 * MINUTE
@@ -100,7 +101,8 @@ def _rate_limited(error: RateLimitExceeded, tried: Try) -> float | None:
         return None
     asked = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
     # A limit that held for hours is not asked every minute: the tries have to last for a day.
-    asked = max(asked, PAUSES[0], tried.age / RATE_LIMIT_STRETCH)
+    stretched = min(tried.age / RATE_LIMIT_STRETCH, RATE_LIMIT_LONGEST_PAUSE)
+    asked = max(asked, PAUSES[0], stretched)
     # Tasks that were turned away together must not come back together.
     return asked + tried.jitter * max(asked / 4, 10.0)
 
