@@ -52,34 +52,21 @@ async def _pump(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float, first: float
 ) -> None:
     """Pass bytes on, each `delay` seconds after it came; the first ones `first` seconds later."""
-    on_the_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-    unload = asyncio.create_task(_unload(on_the_way, writer))
     loop = asyncio.get_running_loop()
-    opened = loop.time() + first
-    data = b"-"
-    while data:
-        try:
-            data = await reader.read(CHUNK)
-        except OSError:
-            data = b""
-        on_the_way.put_nowait((max(loop.time(), opened) + delay, data))
-    await unload
-
-
-async def _unload(
-    on_the_way: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
-) -> None:
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(OSError):
-        while True:
-            due, data = await on_the_way.get()
-            if (early := due - loop.time()) > 0:
-                await asyncio.sleep(early)
-            if not data:
-                break
-            writer.write(data)
+    due = loop.time() + first + delay
+    while data := await _read(reader):
+        # What is due at the same time would change places.
+        due = max(loop.time() + delay, due + 1e-6)
+        loop.call_at(due, writer.write, data)
     # Either end may close; what still comes the other way has nobody left to read it.
-    writer.close()
+    loop.call_at(max(loop.time() + delay, due + 1e-6), writer.close)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(CHUNK)
+    except OSError:
+        return b""
 
 
 if __name__ == "__main__":
