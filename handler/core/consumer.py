@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import MalformedTask, QueueUnavailable, SettingsError, UnknownHandler
-from .logs import logger
+from .logs import logger, set_level
 from .outcome import Outcome
 from .retries import Try, pause
 from .settings import log_level
@@ -77,7 +77,7 @@ class Consumer:
 
     def __init__(self, bot: GitLabBot) -> None:
         self._bot = bot
-        logger.setLevel(log_level(os.environ))
+        set_level(log_level(os.environ))
         # One event loop for as long as the container lives: connections belong to their loop.
         self._runner = asyncio.Runner()
 

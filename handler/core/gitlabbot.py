@@ -20,7 +20,7 @@ import httpx
 
 from .errors import SettingsError
 from .gitlab import GitLabAPI
-from .logs import LineFormatter, Reporter, logger
+from .logs import LineFormatter, Reporter, set_level
 from .metrics import Metrics
 from .redactor import Redactor
 from .router import Router
@@ -105,7 +105,7 @@ class GitLabBot:
         with _imported_for_good():
             from .app import create_app
 
-        logger.setLevel(log_level(os.environ))
+        set_level(log_level(os.environ))
         return create_app(self)
 
     @cached_property

@@ -24,7 +24,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gidgetlambda")
 
-DELIVERY_METRICS = {"ignored": "Ignored", "queued": "Queued", "too_large": "TooLarge"}
+# Libraries whose lines would repeat what is told here, or tell a secret: botocore tells what it
+# signs, the session token included.
+TALKATIVE = ("botocore", "httpcore", "httpx", "mangum")
+
+DELIVERY_METRICS = {
+    "ignored": "Ignored",
+    "misconfigured": "Misconfigured",
+    "queued": "Queued",
+    "too_large": "TooLarge",
+    "unavailable": "Unavailable",
+}
+
+
+def set_level(level: int) -> None:
+    """Log what is of this level of `logging` or above, and of libraries their warnings only."""
+    logger.setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 class Reporter:
@@ -94,7 +111,9 @@ class Reporter:
         attempt: 1 for the first.
         age: since the delivery of a task that was queued, in seconds.
         """
-        self._metrics.count(outcome.status.capitalize())
+        # While GitLab waits, a task that is ignored is a delivery that is, and counted as one.
+        if age is not None or outcome.status != "ignored":
+            self._metrics.count(outcome.status.capitalize())
         if age is not None and outcome.status == "done":
             self._metrics.seconds("SecondsToDone", age)
         if age is not None and attempt > 1:

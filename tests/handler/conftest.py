@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from handler.core.logs import TALKATIVE
+
 SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
 
 
@@ -19,8 +21,9 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_log_level() -> Iterator[None]:
-    """A bot sets the level of the project's logger; the next test has its own."""
-    logger = logging.getLogger("gidgetlambda")
-    before = logger.level
+    """A bot sets the levels of loggers; the next test has its own."""
+    loggers = [logging.getLogger(name) for name in ("gidgetlambda", *TALKATIVE)]
+    before = [logger.level for logger in loggers]
     yield
-    logger.setLevel(before)
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)

@@ -1,6 +1,10 @@
 import logging
 
-from handler.core.logs import LineFormatter
+import httpx
+import pytest
+
+from handler.core.logs import LineFormatter, set_level
+from handler.core.sqs import Signature
 
 
 def a_record(message: str, **fields: object) -> logging.LogRecord:
@@ -30,3 +34,33 @@ def test_a_traceback_stands_below_its_line() -> None:
         a_record("task", traceback="Traceback:\n  line", outcome="failed")
     )
     assert line.splitlines() == ["INFO task outcome=failed", "Traceback:", "  line"]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_no_level_lets_botocore_tell_the_session_token(
+    level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_level(level)
+    caplog.set_level(logging.DEBUG)  # Lambda's root logger takes all that reaches it
+    environ = {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret-key",
+        "AWS_SESSION_TOKEN": "session-token",
+        "AWS_REGION": "eu-west-1",
+    }
+    request = httpx.Request(
+        "POST",
+        "https://sqs.eu-west-1.amazonaws.com/",
+        headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.x"},
+        content=b"{}",
+    )
+    next(Signature(environ).auth_flow(request))
+    assert request.headers["x-amz-security-token"] == "session-token"
+    assert "session-token" not in caplog.text
+
+
+def test_a_library_still_warns(caplog: pytest.LogCaptureFixture) -> None:
+    set_level(logging.DEBUG)
+    logging.getLogger("httpx").info("a request")
+    logging.getLogger("httpx").warning("something is wrong")
+    assert caplog.messages == ["something is wrong"]
