@@ -118,7 +118,7 @@ def given_up(status: int = 502) -> Fault:
 
 
 class Late:
-    """Writes that GitLab acts on only after the bot has given up on them.
+    """Writes that GitLab acts on only when told to, after the bot has given up on them.
 
     Args:
         way: how the bot comes to give up: `dropped`, `silent`, or `refused(504)`.
@@ -129,8 +129,8 @@ class Late:
         self._waiting: deque[Exchange] = deque()
 
     async def __call__(self, exchange: Exchange) -> None:
-        await self._way(exchange)
         self._waiting.append(exchange)
+        await self._way(exchange)
 
     def commit(self) -> int:
         """Have GitLab act on them now; tell how many they were."""

@@ -8,6 +8,7 @@ kept for the next invocation, and leaves nothing behind when it is killed.
 import contextlib
 import importlib
 import json
+import logging
 import multiprocessing
 import os
 import sys
@@ -171,6 +172,9 @@ def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: st
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
+    printed = logging.StreamHandler(sys.stdout)
+    printed.setFormatter(_JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[printed])
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)
     timeout = float(env.get("AWS_LAMBDA_FUNCTION_TIMEOUT", "60"))
@@ -178,6 +182,16 @@ def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: st
         while True:
             event = json.loads(connection.recv_bytes())
             connection.send_bytes(json.dumps(_told(function, event, timeout)).encode())
+
+
+class _JsonFormatter(logging.Formatter):
+    """As `LogFormat: JSON` has it: a record's `extra` keys are fields of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        plain = logging.makeLogRecord({}).__dict__
+        extra = {key: value for key, value in record.__dict__.items() if key not in plain}
+        told = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        return json.dumps(told | extra, default=str)
 
 
 def _told(function: Any, event: Any, timeout: float) -> dict[str, Any]:

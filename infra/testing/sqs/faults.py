@@ -50,10 +50,11 @@ class Faults:
     def next(self, action: str) -> Fault | None:
         with self._guard:
             asked = self._asked.get(action)
-            fault = asked.popleft() if asked else self.choose(action)
-            if fault is not None:
-                self.happened.append((action, fault))
-            return fault
+            fault = asked.popleft() if asked else None
+        fault = fault or self.choose(action)
+        if fault is not None:
+            self.happened.append((action, fault))
+        return fault
 
 
 def refusal_of(fault: Fault) -> Refusal:
