@@ -41,6 +41,8 @@ $(INSTALLED): requirements-dev.txt
 	fi
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r requirements-dev.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
 	@touch $@
 
 run: $(INSTALLED) ## start the bot and a sandbox GitLab, and watch the bot answer
