@@ -246,8 +246,7 @@ def _show(scores: dict[Scenario, dict[str, Score]], effort: Effort, ceiling: flo
             "sandbox has stored the",
             "note. CPU: the bot's processor time for one webhook. Medians of "
             f"{effort.rounds} rounds of each, taken in turns.",
-            f"The sandbox alone takes {ceiling:.0f} notes/s from the same sender, so it holds back "
-            "neither.",
+            f"The sandbox alone takes {ceiling:.0f} notes/s from the same sender.",
         ),
         goals=goals,
     )
