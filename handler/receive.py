@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from mangum import Mangum
+from .core.startup import imported_for_good
 
-from .bot import bot
+with imported_for_good():
+    from mangum import Mangum
 
-app = bot.app
+    from .bot import bot
+
+    app = bot.app
+
 # Lambda has no place for a lifespan: it would run at every invocation.
 lambda_handler = Mangum(app, lifespan="off")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .bot import bot
-from .core.consumer import Consumer
+from .core.startup import imported_for_good
+
+with imported_for_good():
+    from .bot import bot
+    from .core.consumer import Consumer
 
 lambda_handler = Consumer(bot)

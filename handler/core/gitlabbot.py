@@ -7,12 +7,8 @@ that what only runs handlers does not pay for it.
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib.util
 import logging
 import os
-import sys
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +26,7 @@ from .worker import Worker
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from fastapi import FastAPI
 
@@ -102,8 +98,7 @@ class GitLabBot:
     @cached_property
     def app(self) -> FastAPI:
         """The application that takes deliveries."""
-        with _imported_for_good():
-            from .app import create_app
+        from .app import create_app
 
         set_level(log_level(os.environ))
         return create_app(self)
@@ -224,34 +219,5 @@ class GitLabBot:
         loop = asyncio.get_running_loop()
         known = self._clients.get(purpose)
         if known is None or known[0] is not loop:
-            _remember_that_sniffio_is_missing()
             known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
         return known[1]
-
-
-@contextmanager
-def _imported_for_good() -> Iterator[None]:
-    """Look for no garbage meanwhile, nor ever in what is there afterwards.
-
-    What is imported stays; searching through it took a twelfth of a cold start.
-    https://docs.python.org/3/library/gc.html#gc.freeze
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-
-
-def _remember_that_sniffio_is_missing() -> None:
-    """Spare each request several searches for a module that is not there.
-
-    httpcore imports sniffio wherever it may have to wait, nothing installs it any more, and Python
-    does not remember what it did not find. `None` says so without a search:
-    https://docs.python.org/3/reference/import.html#the-module-cache
-    """
-    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment]
