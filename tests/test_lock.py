@@ -38,6 +38,11 @@ def test_what_is_shipped_is_what_was_tested() -> None:
     assert pinned(SHIPPED).items() <= pinned(DEVELOPMENT).items()
 
 
+def test_the_runtime_brings_the_client_and_what_signs_as_it_was_tested() -> None:
+    assert {"awslambdaric", "botocore"} <= pinned(RUNTIME).keys()
+    assert pinned(RUNTIME).items() <= pinned(DEVELOPMENT).items()
+
+
 def test_what_is_shipped_does_not_depend_on_who_builds() -> None:
     # pip judges markers by the Python that runs it, not by the one it installs for.
     requirements = re.findall(r"^[\w.-]+==[^\s\\]+ *;.*$", SHIPPED.read_text(), re.MULTILINE)

@@ -60,11 +60,11 @@ def emulator_program() -> Path:
 
 
 def runtime_python() -> Path:
-    """Find, or make, a Python as it is in Lambda: with awslambdaric, compiled, and nothing else.
+    """Find, or make, a Python as it is in Lambda: with awslambdaric and botocore, and nothing else.
 
     Raises:
         RuntimeUnavailableError: no Python of Lambda's version is at hand.
-        PackageError: awslambdaric could not be installed.
+        PackageError: what it has in Lambda could not be installed.
     """
     python = find_python()
     if not python:
@@ -94,4 +94,8 @@ def _make_environment(python: Path, kept: Path) -> None:
         site = made / "lib" / f"python{PYTHON_VERSION}" / "site-packages"
         install_wheels(_REQUIREMENTS, host_architecture(), site, pip_home=_BUILD / "pip")
         compile_modules(python, site)
-        made.rename(kept)
+        try:
+            made.rename(kept)
+        except OSError:
+            if not kept.exists():  # else somebody else has made it meanwhile
+                raise

@@ -55,8 +55,9 @@ def test_a_function_runs_on_lambdas_python_in_its_package(
 def test_a_function_sees_its_package_and_the_runtime_and_not_the_project(
     function: Emulator,
 ) -> None:
-    names = ["function", "awslambdaric", "infra", "handler", "fastapi", "pip", "pytest"]
-    assert function.invoke({"find": names})["found"] == ["function", "awslambdaric"]
+    runtime = ["awslambdaric", "botocore"]
+    names = ["function", *runtime, "infra", "handler", "fastapi", "pip", "pytest"]
+    assert function.invoke({"find": names})["found"] == ["function", *runtime]
 
 
 def test_a_function_gets_its_own_environment_and_not_the_shells(
