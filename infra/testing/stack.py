@@ -19,12 +19,13 @@ from .template import Template
 
 @dataclass(frozen=True)
 class Spec:
-    """A function as the template describes it. `timeout` is in seconds."""
+    """A function as the template describes it. `timeout` is in seconds, `log_level` Lambda's own."""
 
     handler: str
     environment: Mapping[str, str]
     timeout: float
     role: Principal
+    log_level: str
 
 
 class Stack:
@@ -74,6 +75,7 @@ class Stack:
             environment={key: str(value) for key, value in variables.items()},
             timeout=float(properties["Timeout"]),
             role=role,
+            log_level=properties["LoggingConfig"]["ApplicationLogLevel"],
         )
 
     def environment(self, name: str, **changes: str) -> dict[str, str]:
@@ -83,6 +85,7 @@ class Stack:
             **self.sqs.environment(spec.role),
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{spec.timeout:g}",
+            "AWS_LAMBDA_LOG_LEVEL": spec.log_level,
             **spec.environment,
             **changes,
         }
