@@ -19,7 +19,11 @@ from .template import Template
 
 @dataclass(frozen=True)
 class Spec:
-    """A function as the template describes it. `timeout` is in seconds, `log_level` Lambda's own."""
+    """A function as the template describes it.
+
+    timeout: in seconds.
+    log_level: below which Lambda takes lines away.
+    """
 
     handler: str
     environment: Mapping[str, str]
