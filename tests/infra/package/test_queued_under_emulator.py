@@ -169,7 +169,8 @@ def test_http_event_in_message_on_the_queue_sqs_event_in_comment_in_gitlab(
     (message,) = world.queued
     task = Task.decode(message)
     assert (task.handler, task.event.delivery_id) == (WELCOME, delivery.delivery_id)
-    assert [secret for secret in world.secrets if secret in f"{message}{task}"] == []
+    queued = message + json.dumps(task.event.data)
+    assert [secret for secret in world.secrets if secret in queued] == []
     assert issue.notes == []
 
     assert world.step().deleted
