@@ -9,13 +9,14 @@ A fault is given an exchange, and decides whether GitLab acts and what the bot h
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..testing import breakage
@@ -74,6 +75,11 @@ class Exchange:
 
 
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+
+async def passed(exchange: Exchange) -> None:
+    """No fault: GitLab acts and answers."""
+    await exchange.answer(await exchange.act())
 
 
 def refused(status: int, headers: dict[str, str] | None = None, body: str = "") -> Fault:
@@ -181,11 +187,10 @@ class Faults:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request = Request(scope, receive)
-        exchange = Exchange(self._app, request, await request.body(), send)
-        fault = self._next(exchange)
-        if fault is not None:
-            return await fault(exchange)
-        return await exchange.answer(await exchange.act())
+        with contextlib.suppress(ClientDisconnect):
+            exchange = Exchange(self._app, request, await request.body(), send)
+            await (self._next(exchange) or passed)(exchange)
+        return None
 
     def _next(self, exchange: Exchange) -> Fault | None:
         with self._guard:

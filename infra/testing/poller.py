@@ -54,18 +54,13 @@ class Poller:
 
     def step(self) -> Invocation | None:
         """Invoke the function with the next message; `None` where none is visible."""
-        answer = self._ask(
-            "ReceiveMessage", MaxNumberOfMessages=1, MessageSystemAttributeNames=["All"]
-        )
-        messages = answer.get("Messages")
-        if not messages:
+        message = self._sqs.take(self._role, self._queue_url)
+        if message is None:
             return None
-        handle = messages[0]["ReceiptHandle"]
-        self._sqs.hold(handle)
         try:
-            return self._invoke(messages[0])
+            return self._invoke(message)
         finally:
-            self._sqs.let_go(handle)
+            self._sqs.let_go(message["ReceiptHandle"])
 
     def drain(self) -> list[Invocation]:
         """Step until no message is visible."""

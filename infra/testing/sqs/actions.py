@@ -99,6 +99,8 @@ class Actions:
     def _receive(self, wanted: Json) -> Json:
         queue = queue_name(wanted["QueueUrl"])
         self._reveal(queue)
+        if self._all_hidden(queue):
+            return {}
         hidden = wanted.get("VisibilityTimeout")
         if hidden is None:
             hidden = int(self._queue(queue)["VisibilityTimeout"])
@@ -120,6 +122,15 @@ class Actions:
                 name: value for name, value in attributes.items() if {name, "All"} & names
             }
         return answer
+
+    def _all_hidden(self, queue: str) -> bool:
+        """Whether moto need not look for a message, which takes it some milliseconds.
+
+        Of a dead-letter queue this cannot be told: moto itself moves messages there.
+        """
+        if "RedrivePolicy" not in self._queue(queue):
+            return False
+        return self.messages.count(queue) <= self.receipts.count(queue)
 
     def _hide(self, message: Json, queue: str, seconds: float) -> None:
         now = self._clock.now()

@@ -4,10 +4,10 @@ https://docs.getmoto.org/en/latest/docs/services/sqs.html
 """
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import httpx
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 
 from .principals import REGION
 from .refusal import PREFIX, Refusal
@@ -27,14 +27,15 @@ class Moto:
     """
 
     def __init__(self, url: str) -> None:
-        app = DomainDispatcherApplication(create_backend_app)
-        self._client = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
+        self._client = _client("sqs", url)
+        self._own = _client("moto_api", url)
 
     def close(self) -> None:
         self._client.close()
+        self._own.close()
 
     def reset(self) -> None:
-        self._client.post("/moto-api/reset").raise_for_status()
+        self._own.post("/moto-api/reset").raise_for_status()
 
     def call(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Have SQS do something. Raises Refusal."""
@@ -51,6 +52,12 @@ class Moto:
             answer: dict[str, Any] = response.json() if response.content else {}
             return answer
         raise _refusal(response)
+
+
+def _client(service: Literal["sqs", "moto_api"], url: str) -> httpx.Client:
+    """Reaches one of moto's services, without having it guess which."""
+    app = create_backend_app(service)
+    return httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
 
 
 def _refusal(response: httpx.Response) -> Refusal:

@@ -74,18 +74,24 @@ class Sqs:
         with self._guard:
             return self._actions.receipts.next(queue_name(queue_url))
 
-    def hold(self, handle: str) -> None:
-        """Let no skipped time pass for a message that is being worked on.
+    def take(self, principal: Principal, queue_url: str) -> Json | None:
+        """Receive a message to be worked on, with its attributes, `None` where none is visible.
 
-        A function has ended long before its message becomes visible again; a test that skips hours
-        meanwhile must not change that.
+        No skipped time passes for it until `let_go`. A function has ended long before its message
+        becomes visible again; a test that skips hours meanwhile must not change that.
         """
         with self._guard:
-            if receipt := self._actions.receipts.get(handle):
+            wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
+            messages = self.call(principal, "ReceiveMessage", wanted).get("Messages")
+            if not messages:
+                return None
+            message: Json = messages[0]
+            if receipt := self._actions.receipts.get(message["ReceiptHandle"]):
                 receipt.held = True
+            return message
 
     def let_go(self, handle: str) -> None:
-        """End what `hold` began."""
+        """End what `take` began."""
         with self._guard:
             if receipt := self._actions.receipts.get(handle):
                 receipt.catch_up(self.clock.skipped)

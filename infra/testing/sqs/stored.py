@@ -1,5 +1,6 @@
 """What is remembered of messages beside moto: moto's clock and its memory are not a test's."""
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 REMEMBERED = 5 * 60.0  # seconds; SQS's deduplication interval
@@ -22,25 +23,28 @@ class Stored:
 
 
 class Messages:
-    """The messages that are on queues, by their number."""
+    """The messages that are on queues."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Stored] = {}
+        self._queues: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
+        self._where: dict[str, str] = {}
 
     def get(self, message_id: str) -> Stored | None:
-        return self._known.get(message_id)
+        return self._queues[self._where.get(message_id, "")].get(message_id)
 
     def add(self, message: Stored) -> None:
-        self._known[message.message_id] = message
+        self._queues[message.queue][message.message_id] = message
+        self._where[message.message_id] = message.queue
 
     def move(self, message_id: str, queue: str) -> None:
         """Note where a message was received: SQS itself moves some to a dead-letter queue."""
-        stored = self._known.get(message_id)
+        stored = self.get(message_id)
         if stored is not None and stored.queue != queue:
-            self._known[message_id] = replace(stored, queue=queue)
+            self.forget(message_id)
+            self.add(replace(stored, queue=queue))
 
     def forget(self, message_id: str) -> None:
-        self._known.pop(message_id, None)
+        self._queues[self._where.pop(message_id, "")].pop(message_id, None)
 
     def forget_queue(self, queue: str) -> None:
         for message in self.on(queue):
@@ -48,7 +52,10 @@ class Messages:
 
     def on(self, queue: str) -> list[Stored]:
         """Those that are on a queue, oldest first."""
-        return [one for one in tuple(self._known.values()) if one.queue == queue]
+        return list(self._queues[queue].values())
+
+    def count(self, queue: str) -> int:
+        return len(self._queues[queue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +118,30 @@ class Receipts:
     """
 
     def __init__(self) -> None:
+        self._queues: defaultdict[str, dict[str, Receipt]] = defaultdict(dict)
         self._known: dict[str, Receipt] = {}
 
     def get(self, handle: str) -> Receipt | None:
         return self._known.get(handle)
 
     def add(self, receipt: Receipt) -> None:
-        self._known[receipt.handle] = receipt
+        self._known[receipt.handle] = self._queues[receipt.queue][receipt.handle] = receipt
 
     def pop(self, handle: str) -> None:
-        self._known.pop(handle, None)
+        if receipt := self._known.pop(handle, None):
+            del self._queues[receipt.queue][handle]
+
+    def count(self, queue: str) -> int:
+        """How many messages are invisible, as far as `due` was asked."""
+        return len(self._queues[queue])
 
     def due(self, queue: str, now: float) -> list[Receipt]:
         """Those whose message appears on a queue again by now."""
-        return [one for one in self._on(queue) if one.hidden_until <= now]
+        return [one for one in self._waiting(queue) if one.hidden_until <= now]
 
     def next(self, queue: str) -> float | None:
         """When the next message appears on a queue again, `None` where none is waiting to."""
-        return min((one.hidden_until for one in self._on(queue)), default=None)
+        return min((one.hidden_until for one in self._waiting(queue)), default=None)
 
-    def _on(self, queue: str) -> list[Receipt]:
-        return [one for one in tuple(self._known.values()) if one.queue == queue and not one.held]
+    def _waiting(self, queue: str) -> list[Receipt]:
+        return [one for one in self._queues[queue].values() if not one.held]
