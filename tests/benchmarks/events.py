@@ -1,18 +1,24 @@
-"""The deliveries that the function is given: issue events of 5 KB, with a token or signed."""
+"""What the functions are given: issue events of 5 KB, as deliveries and as tasks off the queue."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import time
 import uuid
 from typing import Any
 
+from handler.core.event import Event
+from handler.core.task import Task
 from infra.sandbox import Sandbox, payloads
 from infra.sandbox.webhooks import sign
 from infra.testing.events import http_api_event
 
 from .gitlab import padded
 
+EVENT = "Issue Hook"
+WELCOME = "handler.plugins.welcome:issue_opened"
 SECRET = "benchmark-secret"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"benchmark".ljust(32, b"-")).decode()
 
@@ -29,15 +35,7 @@ def issue_body(sandbox: Sandbox, action: str) -> bytes:
 def delivery(body: bytes, *, signed: bool) -> dict[str, Any]:
     """What API Gateway hands to the function for one delivery."""
     delivery_id = str(uuid.uuid4())
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "GitLab/19.6.0",
-        "Idempotency-Key": delivery_id,
-        "X-Gitlab-Event": "Issue Hook",
-        "X-Gitlab-Event-UUID": str(uuid.uuid4()),
-        "X-Gitlab-Instance": "https://gitlab.example.com",
-        "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
-    }
+    headers = _headers(delivery_id)
     if signed:
         timestamp = str(int(time.time()))
         headers |= {
@@ -48,3 +46,46 @@ def delivery(body: bytes, *, signed: bool) -> dict[str, Any]:
     else:
         headers["X-Gitlab-Token"] = SECRET
     return http_api_event("POST", "/webhook", headers, body)
+
+
+def queued(body: bytes) -> dict[str, Any]:
+    """What Lambda hands to the function for one task: the welcoming of who opened an issue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event
+    """
+    headers = _headers(str(uuid.uuid4()))
+    task = Task(Event(json.loads(body), event=EVENT, headers=headers), WELCOME, time.time())
+    message = task.message()
+    sent = str(int(time.time() * 1000))
+    record = {
+        "messageId": str(uuid.uuid4()),
+        "receiptHandle": "benchmark",
+        "body": message.body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": sent,
+            "SequenceNumber": "18849496460467696128",
+            "MessageGroupId": message.group,
+            "SenderId": "AROAEXAMPLE:receive",
+            "MessageDeduplicationId": message.deduplication_id,
+            "ApproximateFirstReceiveTimestamp": sent,
+        },
+        "messageAttributes": {},
+        "md5OfBody": hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:tasks.fifo",
+        "awsRegion": "eu-west-1",
+    }
+    return {"Records": [record]}
+
+
+def _headers(delivery_id: str) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "GitLab/19.6.0",
+        "Idempotency-Key": delivery_id,
+        "X-Gitlab-Event": EVENT,
+        "X-Gitlab-Event-UUID": str(uuid.uuid4()),
+        "X-Gitlab-Instance": "https://gitlab.example.com",
+        "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
+    }

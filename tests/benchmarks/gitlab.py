@@ -8,16 +8,22 @@ the system's monotonic clock, and forgets them. That clock is the same in every 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from infra.sandbox import Sandbox, payloads
 
+from .processes import Program, free_port, running
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ISSUES = 400
@@ -31,6 +37,23 @@ def sandbox() -> Sandbox:
     for number in range(ISSUES):
         made.open_issue(f"Issue {number}", by="alice")
     return made
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Program]:
+    """Run this program until the block ends."""
+    port = free_port()
+    with running("gitlab", [sys.executable, "-m", __name__, str(port)], port, {}) as program:
+        yield program
+
+
+def stored(port: int) -> dict[str, int]:
+    """When each note was stored since this was last asked, by the path it was posted to.
+
+    port: of the sandbox.
+    """
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{STORED}", timeout=10) as response:
+        return dict(json.load(response))
 
 
 def issue_events() -> list[tuple[str, bytes]]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import statistics
 import subprocess
 import sys
-import urllib.request
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -87,7 +85,7 @@ def measure(effort: Effort) -> None:
     python = bots_python()
     events = gitlab.issue_events()
     scores: dict[Scenario, dict[str, Score]] = {}
-    with _gitlab() as sandbox:
+    with gitlab.started() as sandbox:
         contest = Contest(sandbox.port, events, effort.rounds)
         ceiling = contest.ceiling()
         with _bots(python, f"http://127.0.0.1:{sandbox.port}") as bots:
@@ -137,7 +135,7 @@ class Contest:
             for path, _ in self._events
         ]
         done = asyncio.run(load.send(notes, self._gitlab_port, max(CONCURRENCIES)))
-        self._stored()
+        gitlab.stored(self._gitlab_port)
         return len(notes) / done.seconds
 
     def _round(self, bot: Program, concurrency: int, count: int, score: Score) -> None:
@@ -148,18 +146,12 @@ class Contest:
         before = bot.cpu_seconds()
         done = asyncio.run(load.send(webhooks, bot.port, concurrency))
         after = bot.cpu_seconds()
-        stored = self._stored()
+        stored = gitlab.stored(self._gitlab_port)
         if set(stored) != set(done.sent):
             raise RuntimeError(f"{bot.name}: {count} webhooks, {len(stored)} comments; see its log")
         score.rates.append(count / done.seconds)
         score.delays.extend((stored[key] - sent) / 1e6 for key, sent in done.sent.items())
         score.cpu.append((after - before) / count * 1000)
-
-    def _stored(self) -> dict[str, int]:
-        """When each note was stored since this was last asked, by the path it was posted to."""
-        url = f"http://127.0.0.1:{self._gitlab_port}{gitlab.STORED}"
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return dict(json.load(response))
 
 
 def _headers() -> dict[str, str]:
@@ -169,14 +161,6 @@ def _headers() -> dict[str, str]:
         "X-Gitlab-Token": SECRET,
         "Idempotency-Key": str(uuid.uuid4()),
     }
-
-
-@contextlib.contextmanager
-def _gitlab() -> Iterator[Program]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.gitlab", str(port)]
-    with running("gitlab", command, port, {}) as program:
-        yield program
 
 
 @contextlib.contextmanager

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.sandbox import Sandbox
 from infra.testing.emulator import Emulator
-from infra.testing.runtime import runtime_python
 
+from . import alone
 from .events import SECRET, SIGNING_TOKEN, delivery, issue_body
 from .report import TIMES, Goal, show, times
 
@@ -98,23 +95,15 @@ def measure(contestants: Sequence[Contestant], effort: Effort) -> None:
 
 def _alone(case: Case, contestant: Contestant, body: bytes, effort: Effort) -> list[float]:
     """Microseconds of each invocation, in a process with the package and the runtime alone."""
-    command = [
-        *(str(runtime_python()), "-B", str(Path(__file__).parent / "invoke.py")),
-        *(contestant.entry_point, str(effort.alone // 2), str(effort.alone)),
-    ]
-    done = subprocess.run(
-        command,
-        cwd=contestant.package.folder,
-        env=case.environ,
-        input=json.dumps(delivery(body, signed=case.signed)),
-        capture_output=True,
-        text=True,
-        check=False,
+    taken = alone.invoke(
+        contestant.package.folder,
+        contestant.entry_point,
+        [delivery(body, signed=case.signed)],
+        count=effort.alone * 3 // 2,
+        expected={"statusCode": 200},
+        environ=case.environ,
     )
-    if done.returncode:
-        raise RuntimeError(f"{contestant.name} failed:\n{done.stderr}")
-    taken: list[float] = json.loads(done.stdout)
-    return taken
+    return [one.time for one in taken[-effort.alone :]]
 
 
 def _emulated(case: Case, contestant: Contestant, body: bytes, effort: Effort) -> list[float]:
