@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import packages, start, throughput, warm
+from . import packages, queued, receive, start, throughput, warm, work
 
-TABLES = ("start", "warm", "throughput", "footprint")
+TABLES = ("start", "warm", "throughput", "footprint", "queued", "receive", "work")
 STARTS, QUICK_STARTS = 20, 4
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     """Measure what was asked for, and print it."""
     arguments = _parse()
     quick, wanted = arguments.quick, arguments.tables or TABLES
-    contestants = packages.build() if {"start", "warm", "footprint"} & set(wanted) else []
+    contestants = packages.build() if set(wanted) != {"throughput"} else []
     if "start" in wanted:
         start.measure(contestants, QUICK_STARTS if quick else STARTS)
     if "warm" in wanted:
@@ -27,6 +27,12 @@ def main() -> None:
         throughput.measure(throughput.QUICK if quick else throughput.FULL)
     if "footprint" in wanted:
         start.measure_footprint(contestants)
+    if "queued" in wanted:
+        queued.measure(contestants, QUICK_STARTS if quick else STARTS)
+    if "receive" in wanted:
+        receive.measure(packages.ours(contestants), receive.QUICK if quick else receive.FULL)
+    if "work" in wanted:
+        work.measure(packages.ours(contestants), work.QUICK if quick else work.FULL)
 
 
 def _parse() -> argparse.Namespace:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.package import Package, make_package
 from infra.testing.runtime import host_architecture
 
 from .processes import BUILD, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SOURCES = {"ours": ROOT / "handler", "hello world": Path(__file__).parent / "hello"}
 ENTRY_POINTS = {"ours": "handler.receive.lambda_handler", "hello world": "hello.app.lambda_handler"}
@@ -50,6 +54,22 @@ def build() -> list[Contestant]:
         for bytecode in (True, False)
         for function, source in SOURCES.items()
     ]
+
+
+def ours(contestants: Sequence[Contestant]) -> Path:
+    """The folder of our package as it is deployed, with byte code."""
+    return _compiled(contestants, "ours")
+
+
+def hello_world(contestants: Sequence[Contestant]) -> Path:
+    """The folder of hello world, with byte code."""
+    return _compiled(contestants, "hello world")
+
+
+def _compiled(contestants: Sequence[Contestant], function: str) -> Path:
+    return next(
+        one.package.folder for one in contestants if one.compiled and one.function == function
+    )
 
 
 def _build(function: str, folder: Path, bytecode: bool) -> Contestant:

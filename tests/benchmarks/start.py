@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve
@@ -14,7 +15,7 @@ from .events import SECRET, delivery, issue_body
 from .report import TIMES, Goal, show, times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .packages import Contestant
 
@@ -23,17 +24,41 @@ COMMENTS = 20
 
 def measure(contestants: Sequence[Contestant], rounds: int) -> None:
     """Start each package `rounds` times, in turns, and print the table of start-up times."""
-    body = _ignored_body()
-    starts: dict[str, list[float]] = defaultdict(list)
-    for number in range(rounds):
-        # Each comes after each of the others, which may leave the machine busy for a moment.
-        shift = number % len(contestants)
-        for contestant in [*contestants[shift:], *contestants[:shift]]:
-            with _emulator(contestant) as function:
-                _require_success(function.invoke(delivery(body, signed=False)))
-                starts[contestant.name].append(function.init_milliseconds)
+    event = delivery(ignored_body(), signed=False)
+    functions = {one.name: Function(partial(_emulator, one), event) for one in contestants}
+    starts = in_turns(functions, rounds)
     medians = {name: statistics.median(taken) for name, taken in starts.items()}
     _show_starts(contestants, starts, medians, rounds)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function to start.
+
+    emulator: makes the emulator that it runs in.
+    event: what it is then invoked with, which must be a success.
+    """
+
+    emulator: Callable[[], Emulator]
+    event: Any
+
+    def start(self) -> float:
+        """Start it; return its init duration in milliseconds."""
+        with self.emulator() as emulator:
+            _require_success(emulator.invoke(self.event))
+            return emulator.init_milliseconds
+
+
+def in_turns(functions: Mapping[str, Function], rounds: int) -> dict[str, list[float]]:
+    """Start each function `rounds` times, in turns; return their init durations."""
+    starts: dict[str, list[float]] = {name: [] for name in functions}
+    names = list(functions)
+    for number in range(rounds):
+        # Each comes after each of the others, which may leave the machine busy for a moment.
+        shift = number % len(names)
+        for name in [*names[shift:], *names[:shift]]:
+            starts[name].append(functions[name].start())
+    return starts
 
 
 def measure_footprint(contestants: Sequence[Contestant]) -> None:
@@ -104,7 +129,7 @@ def _show_starts(
 
 def _memory_of_answering(contestant: Contestant) -> float:
     with _emulator(contestant) as function:
-        _require_success(function.invoke(delivery(_ignored_body(), signed=False)))
+        _require_success(function.invoke(delivery(ignored_body(), signed=False)))
         return function.peak_memory_mb
 
 
@@ -119,7 +144,8 @@ def _memory_of_commenting(contestant: Contestant) -> float:
         return function.peak_memory_mb
 
 
-def _ignored_body() -> bytes:
+def ignored_body() -> bytes:
+    """The body of an event that no handler wants."""
     sandbox = Sandbox()
     sandbox.open_issue("It does not start")
     return issue_body(sandbox, "update")
@@ -130,6 +156,6 @@ def _emulator(contestant: Contestant, url: str = "https://gitlab.example.com") -
     return Emulator(contestant.package.folder, contestant.entry_point, env=environ)
 
 
-def _require_success(answer: dict[str, object]) -> None:
-    if answer.get("statusCode") != 200:
+def _require_success(answer: dict[str, Any]) -> None:
+    if answer.get("statusCode") != 200 and answer != {"batchItemFailures": []}:
         raise RuntimeError(f"the function answered {answer}")
