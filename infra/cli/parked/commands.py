@@ -1,6 +1,6 @@
 """`gidgetlambda parked`: look at the parked tasks, and send them on their way again.
 
-Options, and what is said. The tasks are moved by `parking` and printed by `listing`; all of that is
+Options, and what is said. The tasks are moved by `moving` and printed by `printing`; all of that is
 imported by the command that is run, for the others to start without it.
 """
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import durations
-from .failure import FAILED, Failure, complain, told
+from .. import durations
+from ..failure import FAILED, Failure, complain, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .inventory import Parked, Selection
-    from .parking import Result
+    from .moving import Result
     from .queues import Queues
 
 app = typer.Typer(
@@ -75,7 +75,7 @@ def list_(
     as_json: _Json = False,
 ) -> None:
     """One line for each parked task, oldest first."""
-    from .parking import look
+    from .moving import look
 
     with told():
         selection = _selection([], handler, older_than)
@@ -98,7 +98,7 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """What a parked task is about, why it failed, and the event's payload."""
-    from .parking import look
+    from .moving import look
 
     with told():
         selection = _selection([id_], None, None)
@@ -120,13 +120,13 @@ def replay(
     as_json: _Json = False,
 ) -> None:
     """Put parked tasks back on the queue, oldest first. Safely repeated after an interruption."""
-    from . import parking
+    from . import moving
 
     _require_choice(ids, all_, handler, older_than)
     with told():
         queues = _queues(stack, queue_url, parked_queue_url)
         selection = _selection(ids, handler, older_than)
-        _carry_out("Replayed", as_json, lambda result: parking.replay(queues, selection, result))
+        _carry_out("Replayed", as_json, lambda result: moving.replay(queues, selection, result))
 
 
 @app.command()
@@ -142,7 +142,7 @@ def drop(
     as_json: _Json = False,
 ) -> None:
     """Delete parked tasks for good."""
-    from . import parking
+    from . import moving
 
     _require_choice(ids, all_, handler, older_than)
     if as_json and not yes:
@@ -152,7 +152,7 @@ def drop(
         selection = _selection(ids, handler, older_than)
         if not yes:
             selection = _confirmed(queues, selection)
-        _carry_out("Dropped", as_json, lambda result: parking.drop(queues, selection, result))
+        _carry_out("Dropped", as_json, lambda result: moving.drop(queues, selection, result))
 
 
 def _queues(stack: str | None, queue_url: str | None, parked_queue_url: str | None) -> "Queues":
@@ -182,7 +182,7 @@ def _require_choice(
 def _confirmed(queues: "Queues", selection: "Selection") -> "Selection":
     """The selection as it was shown and agreed to: what is parked later is not in it."""
     from .inventory import Selection
-    from .parking import look
+    from .moving import look
 
     everything, _ = look(queues)
     _require(selection.unclear(everything))
@@ -196,7 +196,7 @@ def _confirmed(queues: "Queues", selection: "Selection") -> "Selection":
 
 def _carry_out(verb: str, as_json: bool, act: "Callable[[Result], None]") -> None:
     """Run what moves tasks, tell what became of each, and exit accordingly."""
-    from .parking import Result
+    from .moving import Result
 
     result = Result(tell=lambda parked, problem: None if as_json else _tell(parked, problem))
     stopped: Failure | KeyboardInterrupt | None = None
@@ -234,8 +234,8 @@ def _in_short(verb: str, result: "Result") -> str:
 
 
 def _tell(parked: "Parked", problem: str | None) -> None:
-    from .console import Printer
-    from .listing import in_a_line
+    from ..console import Printer
+    from .printing import in_a_line
 
     sign, style = ("✓ ", "green") if problem is None else ("✗ ", "red")
     because = f": {problem}" if problem is not None else ""
@@ -243,7 +243,7 @@ def _tell(parked: "Parked", problem: str | None) -> None:
 
 
 def _print_list(shown: "list[Parked]", everything: "list[Parked]", hidden: int) -> None:
-    from .listing import print_list
+    from .printing import print_list
 
     if shown:
         print_list(shown)
@@ -264,7 +264,7 @@ def _print_list(shown: "list[Parked]", everything: "list[Parked]", hidden: int) 
 
 
 def _print_details(parked: "Parked", as_json: bool) -> None:
-    from .listing import print_details
+    from .printing import print_details
 
     if as_json:
         _print_json(parked.details())

@@ -22,7 +22,7 @@ from infra.sandbox.server import serve as serve_sandbox
 from infra.sandbox.state import Hook
 from infra.testing.server import serve
 
-PROJECT_ROOT = Path(__file__).parents[3]
+PROJECT_ROOT = Path(__file__).parents[4]
 PROJECT = "demo/playground"
 STACK_URL = "https://abc.execute-api.eu-west-1.amazonaws.com/webhook"
 

@@ -9,8 +9,8 @@ import time
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from . import durations
-from .console import Printer, plain
+from .. import durations
+from ..console import Printer, plain
 from .inventory import SHORT, Parked, Reading
 
 _HEADER = ("ID", "PARKED", "HANDLER", "EVENT", "ABOUT", "TRIES", "BECAUSE")

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .console import Printer
+from ..console import Printer
 from .process import BotProcess
-from .watch import Sources
+from .sources import Sources
 
 _LOOK_SECONDS = 0.3
 _START_SECONDS = 30.0

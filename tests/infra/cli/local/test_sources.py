@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.cli.watch import Sources
+from infra.cli.local.sources import Sources
 
 
 def test_saving_adding_and_removing_are_noticed_once(tmp_path: Path) -> None:

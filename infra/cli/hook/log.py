@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from .durations import moment
+from ..durations import moment
 
 # What GitLab keeps of a payload that was too large for its log; a resend would send just that.
 _NOT_KEPT = {"oversize": True}

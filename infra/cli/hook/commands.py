@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import durations
-from .failure import FAILED, Failure, complain, told
+from .. import durations
+from ..failure import FAILED, Failure, complain, told
 
 if TYPE_CHECKING:
-    from .gitlab import Place
-    from .hooklog import Delivery
+    from .log import Delivery
+    from .place import Place
     from .resend import Hook, Log
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def resend(
     and sends the rest, oldest first, 5 a minute as GitLab allows. Safely repeated after an
     interruption.
     """
-    from .gitlab import Place
+    from .place import Place
 
     if sum(option is not None for option in (url, hook_id, stack)) > 1:
         raise typer.BadParameter("name one of --url, --hook-id and --stack")
@@ -101,7 +101,7 @@ def resend(
 
 
 def _url_of(stack: str | None) -> str:
-    from .stack import Stack
+    from ..stack import Stack
 
     try:
         return Stack.named(stack).webhook_url()
@@ -116,7 +116,7 @@ class _Report:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        from .console import Printer
+        from ..console import Printer
         from .resend import Result
 
         console = Console(highlight=False, quiet=order.as_json)
@@ -154,7 +154,7 @@ class _Report:
             raise typer.Exit(FAILED)
 
     async def _ask_gitlab(self) -> None:
-        from .gitlab import connected
+        from ..gitlab import connected
         from .resend import PER_MINUTE, find_hooks, read_log, resend
         from .throttle import Throttle
 

@@ -12,7 +12,7 @@ from typing import Any
 from handler.core.errors import MalformedTask
 from handler.core.task import Message, Parking, Task
 
-from .durations import moment
+from ..durations import moment
 from .queues import Copy
 
 SHORT = 12  # characters of an id that are shown; any beginning that is clear serves

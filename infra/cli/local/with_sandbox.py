@@ -1,6 +1,6 @@
 """`run` and `demo`: the bot and a sandbox GitLab on this machine.
 
-With a GitLab in the environment, `run` is `remote`'s.
+With a GitLab in the environment, `run` is `with_gitlab`'s.
 """
 
 import base64
@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..sandbox import ALICE_TOKEN, BOT, BOT_TOKEN, Sandbox
-from ..sandbox.server import serve
-from ..sandbox.state import HookEvent, Issue, Note
-from . import remote
-from .console import Printer
+from ...sandbox import ALICE_TOKEN, BOT, BOT_TOKEN, Sandbox
+from ...sandbox.server import serve
+from ...sandbox.state import HookEvent, Issue, Note
+from ..console import Printer
+from . import with_gitlab
 from .process import BotProcess, listen
 from .supervise import until_stopped, wait_until_up, watch
 
@@ -44,7 +44,7 @@ def run(*, port: int, host: str | None) -> int:
     """Stay until stopped; gives the exit code."""
     printer = Printer()
     if os.environ.get("GL_ACCESS_TOKEN") and os.environ.get("GL_URL"):
-        return remote.run(printer, port=port, host=host or "0.0.0.0")
+        return with_gitlab.run(printer, port=port, host=host or "0.0.0.0")
     for name in ("GL_ACCESS_TOKEN", "GL_URL"):
         if os.environ.get(name):
             printer.say(f"{name} is set, but a GitLab needs GL_ACCESS_TOKEN and GL_URL both:")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli.hooklog import Entry, leads_to, not_taken, site
+from infra.cli.hook.log import Entry, leads_to, not_taken, site
 
 NOON = 1_795_348_800.0
 

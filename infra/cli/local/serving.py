@@ -16,7 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
-from .console import DeliveryLog, Printer
+from ..console import Printer
+from .deliveries import DeliveryLog
 
 CANNOT_START = 3
 _GRACE_SECONDS = 5

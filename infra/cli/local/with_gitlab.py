@@ -12,9 +12,9 @@ import httpx
 
 from handler.core.errors import HTTPException
 
-from .console import Printer
-from .failure import Failure
-from .gitlab import connected
+from ..console import Printer
+from ..failure import Failure
+from ..gitlab import connected
 from .process import BotProcess, listen
 from .supervise import until_stopped, watch
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from .aws import error_code, explained, region_of, sqs
-from .failure import Failure
-from .stack import Stack
+from ..aws import error_code, explained, region_of, sqs
+from ..failure import Failure
+from ..stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

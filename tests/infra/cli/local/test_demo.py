@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT_ROOT = Path(__file__).parents[3]
+PROJECT_ROOT = Path(__file__).parents[4]
 
 
 def demo(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:

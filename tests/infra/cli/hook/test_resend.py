@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handler import Event, GitLabAPI, GitLabBot
 from infra.cli.failure import Failure
-from infra.cli.gitlab import Place
-from infra.cli.hooklog import Delivery
-from infra.cli.resend import PER_MINUTE, Log, Result, find_hooks, read_log, resend
-from infra.cli.throttle import MINUTE, Throttle
+from infra.cli.hook.log import Delivery
+from infra.cli.hook.place import Place
+from infra.cli.hook.resend import PER_MINUTE, Log, Result, find_hooks, read_log, resend
+from infra.cli.hook.throttle import MINUTE, Throttle
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 from infra.sandbox.state import Hook

@@ -1,6 +1,6 @@
 """Have GitLab send again what the bot's endpoint did not take.
 
-What was not taken is told by `hooklog`, how fast it may go by `throttle`. Nothing is remembered
+What was not taken is told by `log`, how fast it may go by `throttle`. Nothing is remembered
 between two runs: GitLab logs each resend under the delivery's own key, so that a run goes on where
 the last one was stopped.
 
@@ -15,9 +15,9 @@ import httpx
 from handler.core.errors import BadRequest, GitLabBroken, InvalidField, RateLimitExceeded
 from handler.core.gitlab import GitLabAPI
 
-from .failure import Failure
-from .gitlab import Place, explained, require_resending
-from .hooklog import Delivery, Entry, leads_to, not_taken, site
+from ..failure import Failure
+from .log import Delivery, Entry, leads_to, not_taken, site
+from .place import Place, explained, require_resending
 from .throttle import MINUTE, Throttle
 
 PER_MINUTE = 5  # resends that GitLab takes for a project or group and user

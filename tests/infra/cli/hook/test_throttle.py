@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.cli.throttle import MINUTE, Throttle
+from infra.cli.hook.throttle import MINUTE, Throttle
 
 pytestmark = pytest.mark.anyio
 

@@ -50,7 +50,7 @@ class BotProcess:
     def start(self) -> None:
         self._process = subprocess.Popen(
             # Unbuffered: what a handler prints shall be seen when it is printed.
-            [sys.executable, "-u", "-m", "infra.cli.serving", *self._arguments],
+            [sys.executable, "-u", "-m", "infra.cli.local.serving", *self._arguments],
             env=self._environment,
             pass_fds=[self._listener.fileno()],
             # Its end tells the bot that this process is gone, however it went.

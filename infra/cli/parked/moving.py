@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from handler.core.errors import MalformedTask, TaskTooLarge
 
-from .failure import Failure
+from ..failure import Failure
 from .inventory import Parked, Selection, inventory
 from .queues import Held, NotMoved, Queues
 

@@ -1,0 +1,1 @@
+"""`hook`: the webhooks at GitLab, and what they could not deliver."""

@@ -1,0 +1,1 @@
+"""`run` and `demo`: the bot on this machine."""
