@@ -43,6 +43,12 @@ class Printer:
     def problem(self, text: object) -> None:
         self.say(text, style="red")
 
+    def result(self, text: str, problem: str | None) -> None:
+        """One of several things that are done: what it is, and the problem where there was one."""
+        sign, style = ("✓ ", "green") if problem is None else ("✗ ", "red")
+        because = f": {problem}" if problem is not None else ""
+        self.line((sign, style), (text, ""), (because, style))
+
     def line(self, *parts: tuple[str, str]) -> None:
         """One line of parts, each a text and its style."""
         assembled = Text()

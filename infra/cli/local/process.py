@@ -8,6 +8,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from ..console import Printer
+
 _STOP_SECONDS = 10.0
 
 
@@ -91,15 +93,22 @@ class BotProcess:
             connection.close()
 
 
-def listen(host: str, port: int, *, attempts: int = 100) -> socket.socket:
-    """Listen on `port`, or on the next one that is free. Raises OSError if none of them is.
+def listen(printer: Printer, host: str, port: int, *, attempts: int = 100) -> socket.socket:
+    """Listen on `port`, or on the next one that is free, which is told.
 
     Args:
         attempts: how many ports to try; 0 as port takes any free one.
+
+    Raises:
+        OSError: none of them is free.
     """
     for candidate in range(port, min(port + attempts, 65536)):
         try:
-            return socket.create_server((host, candidate), backlog=512)
+            listener = socket.create_server((host, candidate), backlog=512)
         except OSError as error:
             last = error
+            continue
+        if candidate != port:
+            printer.say(f"Port {port} is taken, so the bot listens on {candidate}.", style="yellow")
+        return listener
     raise OSError(f"no port from {port} on is free on {host}: {last}") from last

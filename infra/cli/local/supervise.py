@@ -41,14 +41,33 @@ def wait_until_up(bot: BotProcess, stop: threading.Event) -> bool:
     return False
 
 
-def watch(
+def stay(
     bot: BotProcess, stop: threading.Event, printer: Printer, *, when_up: Callable[[], None]
 ) -> None:
-    """Stay until `stop` is set; restart the bot whenever its sources are saved.
+    """Run the bot until `stop` is set; restart it whenever its sources are saved.
 
     Args:
         when_up: called once, when the bot answers for the first time.
     """
+    with bot:
+        _watch(bot, stop, printer, when_up)
+    printer.say()
+    printer.say("Stopped.")
+
+
+def handler_folder() -> Path:
+    """Where the bot's sources are. Raises FileNotFoundError if they are not below here."""
+    spec = importlib.util.find_spec("handler")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(
+            f"there is no package `handler` in {Path.cwd()}: call this in the project's folder"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _watch(
+    bot: BotProcess, stop: threading.Event, printer: Printer, when_up: Callable[[], None]
+) -> None:
     sources = Sources(handler_folder())
     greeted = complained = False
     while not stop.is_set():
@@ -61,16 +80,6 @@ def watch(
         stop.wait(_LOOK_SECONDS)
         if changed := sources.changed():
             complained = _reload(bot, sources, changed, printer)
-
-
-def handler_folder() -> Path:
-    """Where the bot's sources are. Raises FileNotFoundError if they are not below here."""
-    spec = importlib.util.find_spec("handler")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            f"there is no package `handler` in {Path.cwd()}: call this in the project's folder"
-        )
-    return Path(spec.submodule_search_locations[0])
 
 
 def _reload(bot: BotProcess, sources: Sources, changed: list[Path], printer: Printer) -> bool:

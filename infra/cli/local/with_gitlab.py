@@ -16,7 +16,7 @@ from ..console import Printer
 from ..failure import Failure
 from ..gitlab import connected
 from .process import BotProcess, listen
-from .supervise import until_stopped, watch
+from .supervise import stay, until_stopped
 
 
 def run(printer: Printer, *, port: int, host: str) -> int:
@@ -31,16 +31,11 @@ def run(printer: Printer, *, port: int, host: str) -> int:
     if not secret and not os.environ.get("GL_SIGNING_TOKEN"):
         secret = environment["GL_SECRET"] = secrets.token_urlsafe(32)
     try:
-        with until_stopped() as stop, listen(host, port) as listener:
-            got = listener.getsockname()[1]
-            if got != port:
-                printer.say(f"Port {port} is taken, so the bot listens on {got}.", style="yellow")
+        with until_stopped() as stop, listen(printer, host, port) as listener:
             printer.say(f"The bot acts as @{username} at {os.environ['GL_URL'].strip()}.")
-            _tell_form(printer, _address(host), got, secret)
-            with BotProcess(listener, environment, tell_triggers=True) as bot:
-                watch(bot, stop, printer, when_up=lambda: _tell_ready(printer))
-            printer.say()
-            printer.say("Stopped.")
+            _tell_form(printer, _address(host), listener.getsockname()[1], secret)
+            bot = BotProcess(listener, environment, tell_triggers=True)
+            stay(bot, stop, printer, when_up=lambda: _tell_ready(printer))
     except OSError as error:
         printer.problem(f"Cannot start: {error}")
         return 1

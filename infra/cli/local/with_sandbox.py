@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from ...sandbox.state import HookEvent, Issue, Note
 from ..console import Printer
 from . import with_gitlab
 from .process import BotProcess, listen
-from .supervise import until_stopped, wait_until_up, watch
+from .supervise import stay, until_stopped, wait_until_up
 
 _HOST = "127.0.0.1"
 _ANSWER_SECONDS = 15.0
@@ -51,10 +50,7 @@ def run(*, port: int, host: str | None) -> int:
             printer.say("this is the sandbox.")
     try:
         with until_stopped() as stop, _stage(printer, stop, host=host or _HOST, port=port) as stage:
-            with stage.bot:
-                watch(stage.bot, stop, printer, when_up=lambda: _show(stage))
-            printer.say()
-            printer.say("Stopped.")
+            stay(stage.bot, stop, printer, when_up=lambda: _show(stage))
     except OSError as error:
         printer.problem(f"Cannot start: {error}")
         return 1
@@ -80,9 +76,8 @@ def _stage(printer: Printer, stop: threading.Event, *, host: str, port: int) -> 
     # A hook that GitLab pauses after some failures would only puzzle whoever just saved a mistake.
     sandbox = Sandbox(disable_failing_hooks=False)
     secret, signing_token = secrets.token_urlsafe(32), _new_signing_token()
-    with listen(host, port) as listener, contextlib.ExitStack() as stack:
+    with listen(printer, host, port) as listener, contextlib.ExitStack() as stack:
         bot_url = f"http://{_HOST if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
-        _tell_port(printer, listener, port)
         gitlab_url = _serve_next_free(stack, sandbox, port + 1 if port else 0)
         sandbox.add_hook(f"{bot_url}/webhook", token=secret, signing_token=signing_token)
         environment = {
@@ -100,12 +95,6 @@ def _stage(printer: Printer, stop: threading.Event, *, host: str, port: int) -> 
         printer.line(("Sandbox GitLab  ", "bold"), (gitlab_url, ""))
         printer.line(("The bot         ", "bold"), (bot_url, ""))
         yield Stage(sandbox, BotProcess(listener, environment), bot_url, printer, stop)
-
-
-def _tell_port(printer: Printer, listener: socket.socket, wanted: int) -> None:
-    got = listener.getsockname()[1]
-    if wanted and got != wanted:
-        printer.say(f"Port {wanted} is taken, so the bot listens on {got}.", style="yellow")
 
 
 def _serve_next_free(stack: contextlib.ExitStack, sandbox: Sandbox, port: int) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from handler.core.errors import MalformedTask, TaskTooLarge
 
 from ..failure import Failure
-from .inventory import Parked, Selection, inventory
+from .inventory import Parked, inventory
 from .queues import Held, NotMoved, Queues
+from .selection import Selection
 
 
 @dataclass
