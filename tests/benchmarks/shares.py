@@ -37,16 +37,16 @@ class Shares:
         return _milliseconds(self.total) - _milliseconds(self.theirs)
 
     def row(self, name: str) -> tuple[str, ...]:
-        """As it stands in the table."""
-        p99 = statistics.quantiles(self.total, n=100, method="inclusive")[98] / 1000
-        figures = (
-            _milliseconds(self.total),
+        """As it stands in the table; of few there is no p99."""
+        few = len(self.total) < 100
+        p99 = "" if few else f"{statistics.quantiles(self.total, n=100)[98] / 1000:.2f}"
+        figures = (_milliseconds(self.theirs), self.ours, _milliseconds(self.cpu))
+        return (
+            name,
+            f"{_milliseconds(self.total):.2f}",
             p99,
-            _milliseconds(self.theirs),
-            self.ours,
-            _milliseconds(self.cpu),
+            *(f"{figure:.2f}" for figure in figures),
         )
-        return (name, *(f"{figure:.2f}" for figure in figures))
 
 
 @dataclass
