@@ -1,6 +1,7 @@
 """The load: how many deliveries a day, how they spread over it, and what they ask for.
 
 These are assumptions, to be replaced by one's own: every number here is an option of the command.
+docs/scaling.md tells which of the times are measured, by `make bench`.
 """
 
 from __future__ import annotations
