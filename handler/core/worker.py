@@ -84,30 +84,42 @@ class Worker:
         time_limit: in seconds.
         """
         gl = self._gitlab()
-        limit = asyncio.timeout(time_limit)
-        error: BaseException
+        # In an asyncio task of its own: a handler that cancels its task must not end the function.
+        running = asyncio.create_task(self._run_in_time(event, route, gl, time_limit))
         try:
-            async with limit:
-                return await self._attempt(event, route, gl)
-        except (Exception, SystemExit) as failure:
-            error = failure
-            if limit.expired():
-                error = OutOfTime(f"it ran out of its {time_limit:g} s")
-        except asyncio.CancelledError as cancelled:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            error = cancelled
-        return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+        if running.cancelled():
+            return self._failed(asyncio.CancelledError("it cancelled itself"), gl)
+        return running.result()
 
     async def _run_reported(self, event: Event, route: Route) -> Outcome:
         started = time.monotonic()
         try:
             outcome = await self.run(event, route, time_limit=self._time_limit)
         except asyncio.CancelledError as cancelled:
-            # By its own handler, or with all of them: `gather` knows, and then raises it.
+            # With all the others: `gather` knows, and then raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
         self._reporter.task(event, route.name, outcome, started=started)
         return outcome
+
+    async def _run_in_time(
+        self, event: Event, route: Route, gl: GitLabAPI, time_limit: float
+    ) -> Outcome:
+        limit = asyncio.timeout(time_limit)
+        try:
+            async with limit:
+                return await self._attempt(event, route, gl)
+        except (Exception, SystemExit, asyncio.CancelledError, BaseExceptionGroup) as error:
+            if limit.expired():
+                return self._failed(OutOfTime(f"it ran out of its {time_limit:g} s"), gl)
+            return self._failed(error, gl)
+
+    def _failed(self, error: BaseException, gl: GitLabAPI) -> Outcome:
+        return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
 
     async def _attempt(self, event: Event, route: Route, gl: GitLabAPI) -> Outcome:
         account = await self._whoami(gl)

@@ -316,6 +316,38 @@ def test_a_bug_is_parked_at_once_with_its_traceback(world: World, bug: BaseExcep
     assert (parked.parking.attempts, parked.parking.group) == (1, sent.group)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_handler_that_cancels_itself_is_parked_and_ends_no_function(
+    world: World, waits: bool
+) -> None:
+    async def cancels_itself(event: Event, gl: GitLabAPI) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        if waits:
+            await asyncio.sleep(60)
+
+    world.queue(world.handle(cancels_itself))
+    world.queue(world.handle(comments), world.open())
+    first, second = world.poller.drain()
+
+    assert first.error is second.error is None
+    (parked,) = world.parked
+    assert parked.parking is not None
+    assert "CancelledError" in parked.parking.because
+
+
+def test_a_group_of_errors_that_holds_an_exit_is_parked(world: World) -> None:
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        raise BaseExceptionGroup("both", [SystemExit(1), ValueError("a bug")])
+
+    world.queue(world.handle(handler))
+    (invocation,) = world.poller.drain()
+
+    assert invocation.error is None
+    assert len(world.parked) == 1
+
+
 def test_several_errors_at_once_are_parked_if_one_cannot_heal(world: World) -> None:
     async def healing(event: Event, gl: GitLabAPI) -> None:
         raise ExceptionGroup("both", [TryAgain(after=5), httpx.ConnectError("away")])

@@ -123,6 +123,12 @@ async def test_each_handler_has_its_own_outcome(
         await asyncio.sleep(60)
 
     @register
+    async def cancels_itself_at_its_end(event: Event, gl: GitLabAPI) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    @register
     async def gets_404(event: Event, gl: GitLabAPI) -> None:
         await gl.getitem("/projects/9999", {"secret": "x"})
 
@@ -138,9 +144,9 @@ async def test_each_handler_has_its_own_outcome(
     assert ran.pop("leaves") == "failed: SystemExit: 3"
     assert "404 Project Not Found" in ran["gets_404"]
     assert "/api/v4/projects/9999)" in ran.pop("gets_404")
-    assert set(ran) == {"cancels_what_it_awaits", "cancels_itself"}
+    assert set(ran) == {*("cancels_what_it_awaits", "cancels_itself", "cancels_itself_at_its_end")}
     assert all(outcome.startswith("failed: ") for outcome in ran.values())
-    assert len([record for record in caplog.records if record.message == "task"]) == 6
+    assert len([record for record in caplog.records if record.message == "task"]) == 7
 
 
 async def test_a_handler_has_a_time_limit_of_its_own(sandbox: Sandbox) -> None:
