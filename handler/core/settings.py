@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_URL = "https://gitlab.com"
-SECRETS = ("GL_SECRET", "GL_SECRET_PREVIOUS", "GL_SIGNING_TOKEN", "GL_ACCESS_TOKEN")
+SECRETS = (
+    *("GL_SECRET", "GL_SECRET_PREVIOUS", "GL_SIGNING_TOKEN", "GL_ACCESS_TOKEN"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),  # which every function has
+)
 HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]+")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

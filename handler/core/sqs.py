@@ -203,7 +203,9 @@ def _told(response: httpx.Response) -> str:
     try:
         error = response.json()
         # SQS's own errors say "message", those of all of AWS "Message".
-        message = error.get("message") or error.get("Message") or ""
-        return f"{str(error['__type']).rpartition('#')[2]}: {message}"[:300]
+        message = str(error.get("message") or error.get("Message") or "")
+        # Below the first line SQS quotes a request that is signed wrongly, its token included.
+        told, _, _ = message.partition("\n")
+        return f"{str(error['__type']).rpartition('#')[2]}: {told}"[:300]
     except (ValueError, KeyError, TypeError):
         return response.text[:300]

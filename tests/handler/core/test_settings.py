@@ -164,6 +164,8 @@ def test_every_secret_is_hidden_sound_or_not() -> None:
         "GL_SECRET_PREVIOUS": "older",
         "GL_SIGNING_TOKEN": f"{SIGNING_TOKEN} {OTHER_SIGNING_TOKEN}",
         "GL_ACCESS_TOKEN": ACCESS_TOKEN,
+        "AWS_SECRET_ACCESS_KEY": "secret/key",
+        "AWS_SESSION_TOKEN": "session/token",
     }
     redactor = Redactor(secrets(environ))
     for value in (*environ.values(), SIGNING_TOKEN, OTHER_SIGNING_TOKEN):

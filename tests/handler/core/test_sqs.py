@@ -222,6 +222,27 @@ async def test_what_the_role_may_not_is_told_with_its_reason(queue: Queue) -> No
         await queue.delay("any", 10)
 
 
+async def test_what_sqs_quotes_of_a_request_that_is_signed_wrongly_is_not_told() -> None:
+    message = "The signature we calculated does not match.\n\nThe Canonical String is\n'POST\n/\n"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        quoted = f"{message}x-amz-security-token:{request.headers['x-amz-security-token']}"
+        error = {"__type": "com.amazon.coral.service#SignatureDoesNotMatch", "message": quoted}
+        return httpx.Response(403, json=error)
+
+    environ = {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret-key",
+        "AWS_SESSION_TOKEN": "session-token",
+        "AWS_REGION": "eu-west-1",
+    }
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        queue = Queue(client, "https://sqs.example.com/1/tasks.fifo", environ)
+        with pytest.raises(QueueUnavailable, match=r"403 SignatureDoesNotMatch.*match\.") as error:
+            await queue.delay("any", 10)
+    assert "session" not in str(error.value)
+
+
 async def test_credentials_are_read_for_each_request(
     sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
 ) -> None:
