@@ -154,9 +154,12 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {key: str(record.__dict__[key]) for key in _extra(record)}
-        traceback = fields.pop("traceback", "").splitlines()
+        traceback = fields.pop("traceback", "")
+        if record.exc_info:
+            traceback = self.formatException(record.exc_info)
         told = (f"{key}={value}".replace("\n", r"\n") for key, value in fields.items())
-        return "\n".join((" ".join((record.levelname, record.getMessage(), *told)), *traceback))
+        line = " ".join((record.levelname, record.getMessage(), *told))
+        return "\n".join((line, *traceback.splitlines()))
 
 
 def _extra(record: logging.LogRecord) -> list[str]:

@@ -36,6 +36,17 @@ def test_a_traceback_stands_below_its_line() -> None:
     assert line.splitlines() == ["INFO task outcome=failed", "Traceback:", "  line"]
 
 
+def test_the_traceback_of_what_a_handler_logs_itself_stands_there_too() -> None:
+    try:
+        raise ValueError("a bug")
+    except ValueError as error:
+        record = a_record("it went wrong")
+        record.exc_info = (ValueError, error, error.__traceback__)
+    lines = LineFormatter().format(record).splitlines()
+    assert lines[:2] == ["INFO it went wrong", "Traceback (most recent call last):"]
+    assert lines[-1] == "ValueError: a bug"
+
+
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
 def test_no_level_lets_botocore_tell_the_session_token(
     level: int, caplog: pytest.LogCaptureFixture
