@@ -389,7 +389,12 @@ class GitLabAPI:
         self._unanswered_writes += writes
         try:
             response = await self._client.request(
-                method, url, headers=sent, content=body or None, follow_redirects=False
+                method,
+                url,
+                # Not only ASCII: the requester may have any name.
+                headers=httpx.Headers(sent, encoding="utf-8"),
+                content=body or None,
+                follow_redirects=False,
             )
         except NEVER_SENT:
             self._unanswered_writes -= writes

@@ -186,6 +186,12 @@ async def test_what_is_sent() -> None:
     assert json.loads(request.content) == {"title": "é\ud800"}
 
 
+async def test_a_requester_may_have_any_name(sandbox: Sandbox) -> None:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUST) as client:
+        api = GitLabAPI(client, "Zoë's bot", access_token=BOT_TOKEN, url=sandbox.url)
+        assert (await api.getitem("/user"))["bot"]
+
+
 @pytest.mark.parametrize("data", [None, False, 0, "", [], {}])
 async def test_a_value_that_is_not_much_is_still_sent(data: Any) -> None:
     gitlab = Scripted(answer())
