@@ -78,7 +78,7 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             return max(0.0, error.after)
         case RateLimitExceeded():
             return _rate_limited(error, tried)
-        case GitLabBroken() | httpx.TransportError() | OutOfTime():
+        case GitLabBroken() | httpx.RequestError() | OutOfTime():
             worn_out = tried.tries >= ENOUGH_TRIES and tried.age >= ENOUGH_AGE
             return None if worn_out else _step(tried)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):

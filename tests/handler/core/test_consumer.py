@@ -188,6 +188,17 @@ def test_while_gitlab_is_away_a_task_waits_and_is_done_at_last(world: World, fau
     assert world.parked == []
 
 
+def test_an_answer_that_is_garbled_on_its_way_is_asked_for_again(world: World) -> None:
+    issue = world.open()
+    garbled = refused(200, {"content-encoding": "gzip"}, body="no gzip")
+    world.faults.once(garbled, path="/notes")
+    world.queue(world.handle(comments), issue)
+
+    world.poller.settle(within=2 * HOUR)
+    assert bodies(issue) == ["Hello"]
+    assert world.parked == []
+
+
 def test_a_task_is_parked_after_two_hours_of_a_gitlab_that_is_away(world: World) -> None:
     world.faults.choose = lambda exchange: refused(500)
     world.queue(world.handle(comments))

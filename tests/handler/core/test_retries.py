@@ -52,6 +52,7 @@ GITLAB_IS_AWAY = [
     GitLabBroken(500),
     GitLabBroken(502),
     httpx.ConnectError("no route"),
+    httpx.DecodingError("garbled"),
     httpx.ReadTimeout("no answer"),
     httpx.RemoteProtocolError("it hung up"),
     OutOfTime("it ran out of its 57 s"),
