@@ -23,8 +23,8 @@
     ├── UnknownHandler               a task is for a handler that this version does not have
     └── QueueUnavailable             the queue does not take what it is sent
 
-The names down to `GraphQLResponseTypeError` and their arguments are gidgetlab's. What the transport
-raises (`httpx.TransportError`: no connection, no answer in time) passes through as it is.
+The names down to `GraphQLResponseTypeError` and their arguments are gidgetlab's. What httpx raises
+(`httpx.RequestError`: no connection, no answer in time, a garbled one) passes through as it is.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class HTTPException(GitLabException):
     """An HTTP answer other than success.
 
     `status_code` is an `http.HTTPStatus`, or a plain `int` where HTTP knows no such status.
-    `request` names what was asked ("POST https://…/notes", without the query), once it is known.
+    `request` names what was asked ("POST https://…/notes", without the query), once it is known,
+    and where that was redirected to.
     """
 
     request: str | None = None
@@ -64,7 +65,7 @@ class HTTPException(GitLabException):
 
 
 class RedirectionException(HTTPException):
-    """A 3xx answer that is not followed: it came to a request that is not a GET or HEAD."""
+    """A 3xx answer that is not followed: to another request than a GET or HEAD, or to too many."""
 
 
 class BadRequest(HTTPException):

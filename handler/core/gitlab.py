@@ -86,7 +86,7 @@ class GitLabAPI:
     cache: keeps answers that GitLab lets be asked for again by `ETag` or `Last-Modified`.
 
     Every method that sends a request raises the `HTTPException` that an answer other than success
-    stands for, and lets httpx's `TransportError` through. A 429, 502, 503 or 504 is waited out
+    stands for, and lets httpx's `RequestError` through. A 429, 502, 503 or 504 is waited out
     where that takes no more than 5 seconds in all; a POST or PATCH is sent again only where GitLab
     cannot have acted on it.
     """
@@ -197,7 +197,13 @@ class GitLabAPI:
         headers, body = self._encode(payload)
         response = await self._exchange("POST", self.graphql_endpoint, headers, body)
         self.rate_limit = RateLimit.from_http(response.headers)
-        return decipher_graphql_response(response.status_code, response.headers, response.content)
+        try:
+            return decipher_graphql_response(
+                response.status_code, response.headers, response.content
+            )
+        except HTTPException as error:
+            error.request = self._asked("POST", self.graphql_endpoint, response)
+            raise
 
     async def comment(
         self, target_path: str, body: str, *, key: str = "", update: bool = False
@@ -306,10 +312,18 @@ class GitLabAPI:
                 response.status_code, response.headers, response.content, method=method
             )
         except HTTPException as error:
-            error.request = f"{method} {_shown(httpx.URL(url))}"
+            error.request = self._asked(method, url, response)
             raise
         self._remember(method, url, response.headers, answer, more)
         return answer, more
+
+    def _asked(self, method: str, url: str, response: httpx.Response) -> str:
+        """What was asked, for an error to name: also where that was redirected to."""
+        asked = f"{method} {_shown(httpx.URL(url))}"
+        if response.url == httpx.URL(url):
+            return asked
+        tokenless = "" if self._is_instance(response.url) else ", where no token is sent"
+        return f"{asked}, redirected to {_shown(response.url)}{tokenless}"
 
     def _encode(self, data: Any) -> tuple[dict[str, str], bytes]:
         """The headers, without the token, and the body that carry the data."""

@@ -179,7 +179,9 @@ async def _ask_whoami(gl: GitLabAPI) -> Account:
         raise
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise NotRun(f"GitLab does not accept GL_ACCESS_TOKEN: {error}") from error
+            raise NotRun(
+                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request})"
+            ) from error
         raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 
 

@@ -162,6 +162,30 @@ async def test_an_error_names_its_request_without_the_query(
     assert error.value.request == f"GET {sandbox.url}/api/v4/projects/9"
 
 
+async def test_an_error_names_where_its_request_was_redirected_to() -> None:
+    """As by a server that has moved to https, while GL_URL says http still."""
+    gitlab = Scripted(
+        answer(301, location="https://gitlab.example.com/api/v4/user?private=s3cret"),
+        answer(401, {"message": "401 Unauthorized"}),
+    )
+    with pytest.raises(BadRequest, match="401 Unauthorized") as error:
+        await gitlab.api(url="http://gitlab.example.com").getitem("/user")
+    assert error.value.request == (
+        "GET http://gitlab.example.com/api/v4/user, redirected to "
+        "https://gitlab.example.com/api/v4/user, where no token is sent"
+    )
+
+
+async def test_an_error_names_a_redirect_within_the_instance() -> None:
+    gitlab = Scripted(answer(301, location="/api/v4/projects/2"), answer(404))
+    with pytest.raises(BadRequest) as error:
+        await gitlab.api().getitem("/projects/1")
+    assert error.value.request == (
+        "GET https://gitlab.example.com/api/v4/projects/1, redirected to "
+        "https://gitlab.example.com/api/v4/projects/2"
+    )
+
+
 @pytest.mark.parametrize("status", [499, 599, 418, 299])
 async def test_an_unknown_status_is_no_crash(status: int) -> None:
     with pytest.raises(HTTPException) as error:
@@ -672,6 +696,13 @@ async def test_graphql_errors(gl: GitLabAPI, sandbox: Sandbox) -> None:
     async with api_of(sandbox.url, "glpat-wrong") as api:
         with pytest.raises(GraphQLAuthorizationFailure):
             await api.graphql("query { currentUser { id } }")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, GitLabBroken), (429, RateLimitExceeded)])
+async def test_a_graphql_error_names_its_request(status: int, kind: type[HTTPException]) -> None:
+    with pytest.raises(kind) as error:
+        await Scripted(answer(status)).api().graphql("query { x }")
+    assert error.value.request == "POST https://gitlab.example.com/api/graphql"
 
 
 async def test_graphql_variables() -> None:

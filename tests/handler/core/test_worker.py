@@ -289,6 +289,7 @@ async def test_a_bot_whose_token_is_refused_says_so(sandbox: Sandbox) -> None:
     ran = await told(bot, opened())
     await bot.aclose()
     assert "GitLab does not accept GL_ACCESS_TOKEN" in ran["never"]
+    assert f"(GET {sandbox.url}/api/v4/user)" in ran["never"]
     assert "glpat-wrong" not in ran["never"]
 
 
