@@ -9,7 +9,6 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import inspect
 import re
@@ -240,9 +239,7 @@ class Router:
     def unknown_event_types(self) -> dict[str, str | None]:
         """Registered event types that GitLab does not send, each with the name it resembles."""
         return {
-            route.event_type: next(
-                iter(difflib.get_close_matches(route.event_type, EVENT_TYPES, n=1)), None
-            )
+            route.event_type: _resembled(route.event_type)
             for route in self._routes
             if route.event_type not in (*EVENT_TYPES, EVERY_EVENT)
         }
@@ -268,6 +265,13 @@ class Router:
         free = f"{base}#{len(namesakes) + 1}" if namesakes else base
         name = namesakes.get(_identity(route.handler), free)
         self._routes.append(dataclasses.replace(route, name=name))
+
+
+def _resembled(event_type: str) -> str | None:
+    # Imported here: a bot without a typing error does not wait for it at each cold start.
+    import difflib
+
+    return next(iter(difflib.get_close_matches(event_type, EVENT_TYPES, n=1)), None)
 
 
 def _look_up(event: Event, name: str) -> Any:

@@ -40,6 +40,16 @@ def invoked(*calls: tuple[dict[str, Any], dict[str, str]]) -> list[dict[str, Any
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
+def test_it_imports_nothing_that_it_may_never_need() -> None:
+    """Signing is for a bot with a queue, and looking for a resembling name for one with a typo."""
+    names = ["botocore", "difflib"]
+    script = f"import sys, handler.receive; print([n for n in {names} if n in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
+
+
 def delivered(data: Any, token: str = "hook-secret") -> dict[str, Any]:
     headers = {
         "Content-Type": "application/json",
