@@ -2,8 +2,9 @@
 
 Whether a delivery is let in is `delivery`'s question, what it is for the router's, and what becomes
 of it the worker's. Here a delivery becomes tasks on the queue, or, without one, is worked on while
-GitLab waits. GitLab disables a webhook that keeps failing, so whatever was let in is answered with
-success, and a handler's bug is told in the body.
+GitLab waits. GitLab disables a webhook that keeps failing, so what was let in is answered with
+success, and a handler's bug is told in the body. Failure (503) is for what GitLab can be asked to
+send again: settings are missing, or the queue takes nothing.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 """

@@ -176,13 +176,13 @@ class Consumer:
 
     async def _settle_unreadable(self, message: Received, error: MalformedTask) -> bool:
         """Put back what is no task, or park it as it is: another version may know it."""
-        digest = hashlib.sha256(f"{message.message_id} {message.body}".encode()).hexdigest()
         seconds = pause(error, message.tried(unanswered_write=False))
         logger.error("message %s cannot be worked on: %s", message.message_id, error)
         try:
             if seconds is not None:
                 await self._delay(message, seconds)
                 return False
+            digest = hashlib.sha256(f"{message.message_id} {message.body}".encode()).hexdigest()
             await self._parked_queue.send([Message(message.body, digest, digest)])
         except (QueueUnavailable, SettingsError) as refusal:
             logger.error("message %s comes again: %s", message.message_id, refusal)

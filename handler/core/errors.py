@@ -155,6 +155,8 @@ class NoTarget(GitLabException):
 class TryAgain(GitLabException):
     """Raised by a handler that wants to be run again on the same event.
 
+    That takes a queue: a handler that runs while GitLab waits has failed.
+
     after: in how many seconds; SQS lets a message wait for 12 hours at most, and hands it out
         about a hundred times: after 90 tries the task is parked.
     """

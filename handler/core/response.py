@@ -1,6 +1,6 @@
 """What GitLab's API answered: data, rate limit and next page, or the exception that it stands for.
 
-Takes values and returns values; `gitlab` sends the requests.
+Takes values, returns values and looks at the clock; `gitlab` sends the requests.
 
 https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/rest/troubleshooting/
 """

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from .delivery import Credentials, signing_key
 from .errors import SettingsError
+from .gitlab import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
-DEFAULT_URL = "https://gitlab.com"
 SECRETS = (
     *("GL_SECRET", "GL_SECRET_PREVIOUS", "GL_SIGNING_TOKEN", "GL_ACCESS_TOKEN"),
     *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),  # which every function has
