@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
@@ -41,6 +42,9 @@ DEFAULT_URL = "https://gitlab.com"
 PATIENCE = 5.0  # seconds that one call may wait before it is tried again
 FIRST_PAUSE = 0.5  # seconds; doubled each time
 REDIRECTS = 5
+# How far back a comment is looked for: longer than GitLab resends (7 days) and than a task is kept,
+# queued (14 days) and parked (14 more), even if it was replayed once and parked again.
+MEMORY = timedelta(days=60)
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({502, 503, 504})
@@ -227,7 +231,8 @@ class GitLabAPI:
             return await self._create_note(path, body)
         identity = self._origin.comment_identity(path, key, standing=update)
         text = marks.mark(body, identity)
-        found = await self._find_note(path, identity, self._origin.user_id)
+        since = None if update else datetime.now(UTC) - MEMORY
+        found = await self._find_note(path, identity, self._origin.user_id, since)
         if found is None:
             return await self._create_note(path, text)
         note_path, note = found
@@ -436,16 +441,21 @@ class GitLabAPI:
         return note
 
     async def _find_note(
-        self, path: str, identity: str, user_id: int
+        self, path: str, identity: str, user_id: int, since: datetime | None
     ) -> tuple[str, dict[str, Any]] | None:
-        """The user's own note with that mark on a target, and the note's path."""
-        async for note_path, note in self._notes(path):
+        """The user's own note with that mark on a target, and the note's path.
+
+        since: what was written before is not looked at, where GitLab sorts notes by their time.
+        """
+        async for note_path, note in self._notes(path, since):
             own = (note.get("author") or {}).get("id") == user_id
             if own and marks.find(note.get("body")) == identity:
                 return note_path, note
         return None
 
-    async def _notes(self, path: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async def _notes(
+        self, path: str, since: datetime | None
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """The notes on a target, newest first where GitLab sorts them, each with its path."""
         if _is_commit(path):
             async for discussion in self.getiter(f"{path}/discussions", {"per_page": 100}):
@@ -459,6 +469,8 @@ class GitLabAPI:
             "activity_filter": "only_comments",
         }
         async for note in self.getiter(f"{path}/notes", newest_first):
+            if since is not None and _written(note) < since:
+                return
             yield f"{path}/notes/{note['id']}", note
 
 
@@ -469,6 +481,15 @@ def _shown(url: httpx.URL) -> httpx.URL:
 
 def _is_commit(path: str) -> bool:
     return "/repository/commits/" in path
+
+
+def _written(note: Mapping[str, Any]) -> datetime:
+    """When a note was written; now, where GitLab does not say."""
+    try:
+        written = datetime.fromisoformat(note["created_at"])
+    except (KeyError, TypeError, ValueError):
+        return datetime.now(UTC)
+    return written if written.tzinfo else written.replace(tzinfo=UTC)
 
 
 def _query_value(value: Any) -> Any:

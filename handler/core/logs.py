@@ -118,9 +118,10 @@ class Reporter:
             self._metrics.seconds("SecondsToDone", age)
         if age is not None and attempt > 1:
             self._metrics.seconds("AgeAtFurtherTry", age)
-        error = outcome.error
+        failed = outcome.status in ("failed", "parked")
+        error = outcome.error if failed else None
         self._log(
-            logging.ERROR if outcome.status in ("failed", "parked") else logging.INFO,
+            logging.ERROR if failed else logging.INFO,
             "task",
             event,
             handler=handler,

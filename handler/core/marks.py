@@ -115,6 +115,8 @@ def _mark_fields(
 def _mark_literal(match: re.Match[str], identity: str) -> str:
     """A GraphQL string literal without its closing quote, with the mark before it."""
     label, literal = match.groups()
+    if _makes_no_note(literal.lstrip('"').replace(r"\n", "\n")):
+        return match[0]
     newlines = "\n\n" if literal.startswith('"""') else r"\n\n"
     return f"{label}{literal}{newlines}<!-- gidgetlambda {identity} -->"
 

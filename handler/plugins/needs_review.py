@@ -23,5 +23,5 @@ async def merge_request_opened(
     event: Event, gl: GitLabAPI, *args: Any, settings: Settings, **kwargs: Any
 ) -> None:
     """Add the label to the merge request."""
-    path = f"/projects/{event.project_id}/merge_requests/{event.iid}"
-    await gl.put(path, data={"add_labels": settings.label})
+    if event.target_path is not None:
+        await gl.put(event.target_path, data={"add_labels": settings.label})

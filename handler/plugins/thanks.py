@@ -24,5 +24,7 @@ async def merge_request_merged(
 ) -> None:
     """Comment on the merge request that was merged."""
     # The event names who merged; whose merge request it is, only by number.
+    if event.author_id is None:
+        return
     author = await gl.getitem(f"/users/{event.author_id}")
     await gl.reply(event, settings.text.replace("{username}", author["username"]))

@@ -1,6 +1,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -777,6 +778,29 @@ async def test_the_comment_is_found_behind_a_hundred_others(
         sandbox.comment(issue, str(number))
     await for_event(gl).comment(path, "Thanks!")
     assert notes_on(issue).count("Thanks!") == 1
+
+
+async def test_a_comment_is_not_looked_for_among_those_of_months_ago(
+    gl: GitLabAPI, sandbox: Sandbox
+) -> None:
+    issue = sandbox.open_issue("A bug")
+    path = f"/projects/71/issues/{issue.iid}"
+    await for_event(gl).comment(path, "standing", update=True)
+    for number in range(250):
+        sandbox.comment(issue, str(number))
+    for note in issue.notes:
+        note.created_at -= timedelta(days=61)
+    asked: list[str] = []
+
+    async def count(request: httpx.Request) -> None:
+        asked.append(request.method)
+
+    gl._client.event_hooks["request"].append(count)
+    await for_event(gl).comment(path, "Thanks!")
+    await for_event(gl).comment(path, "Thanks!")
+    assert asked == ["GET", "POST", "GET"]
+    await for_event(gl).comment(path, "standing", update=True)
+    assert notes_on(issue).count("standing") == 1
 
 
 async def test_every_target_takes_a_comment_once(gl: GitLabAPI, sandbox: Sandbox) -> None:

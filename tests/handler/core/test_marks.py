@@ -193,6 +193,12 @@ def test_a_block_string_is_marked() -> None:
     assert f'"""Say "hi"\nnow\n\n{MARK}"""' in marked
 
 
+@pytest.mark.parametrize("literal", ['"/close"', '"""/label ~bug\n/close"""', r'"/close\n/todo"'])
+def test_a_literal_of_quick_actions_alone_makes_no_note_and_gets_no_mark(literal: str) -> None:
+    query = f"mutation {{ createNote(input: {{body: {literal}}}) {{ errors }} }}"
+    assert marks.mark_graphql(query, {}, IDENTITY) == (query, {})
+
+
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
