@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from infra.testing.sqs import Sqs
 
 SECRET = "the-webhook-secret"
-RECEIVERS, WORKERS = 2, 4
+RECEIVERS, WORKERS = 3, 6
 AT_ONCE = 20  # deliveries
-BACKLOG = 15  # messages that may be visible before the next deliveries
+BACKLOG = 30  # messages that may be visible before the next deliveries
 IDLE = 0.005  # seconds
 
 # What the bot shall have written on an issue in the end, by the first word of its title.
@@ -193,11 +193,12 @@ class _Run:
 
     def _deliver(self, deliveries: int, progress: Callable[[int], None]) -> None:
         while len(self._issues) < deliveries:
-            self._chaos.change_weather()
             for _ in range(min(AT_ONCE, deliveries - len(self._issues))):
                 kind = random.choice(KINDS)
                 self._issues.append(self._gitlab.open_issue(f"{kind} {len(self._issues)}"))
-            self._gitlab.settle(timeout=120)
+            self._gitlab.wait_for(
+                lambda: self._gitlab.webhooks.under_way <= AT_ONCE, timeout=120, what="an answer"
+            )
             progress(len(self._issues))
             for _ in range(random.choice([1, 2, 3, 6])):
                 self._pass_time(10)
@@ -215,6 +216,7 @@ class _Run:
 
     def _mend(self) -> None:
         """GitLab heals, the bug is mended, what failed is resent, and what is parked replayed."""
+        self._gitlab.settle(timeout=120)
         self._drain()
         self._chaos.on = False
         self._mended.touch()
@@ -238,6 +240,7 @@ class _Run:
         # What is due within that time happens before what comes again after it.
         self._chaos.commit(self._sqs.clock.now() + seconds)
         self._sqs.clock.advance(seconds)
+        self._chaos.change_weather()
         self._nothing_to_do = dict.fromkeys(self._nothing_to_do, 0)
 
     def _wait(self) -> None:

@@ -4,10 +4,13 @@ https://docs.getmoto.org/en/latest/docs/services/sqs.html
 """
 
 import json
+import time
+from datetime import datetime
 from typing import Any, Literal
 
 import httpx
 from moto.moto_server.werkzeug_app import create_backend_app
+from moto.sqs import models
 
 from .principals import REGION
 from .refusal import PREFIX, Refusal
@@ -27,6 +30,8 @@ class Moto:
     """
 
     def __init__(self, url: str) -> None:
+        # moto asks the time several times for each message that it has, and takes long to tell it.
+        models.unix_time_millis = _milliseconds  # type: ignore[attr-defined]
         self._client = _client("sqs", url)
         self._own = _client("moto_api", url)
 
@@ -58,6 +63,10 @@ def _client(service: Literal["sqs", "moto_api"], url: str) -> httpx.Client:
     """Reaches one of moto's services, without having it guess which."""
     app = create_backend_app(service)
     return httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
+
+
+def _milliseconds(dt: datetime | None = None) -> float:
+    return (dt.timestamp() if dt else time.time()) * 1000
 
 
 def _refusal(response: httpx.Response) -> Refusal:
