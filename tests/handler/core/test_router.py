@@ -455,7 +455,7 @@ def explained(router: Router, event: Event) -> list[tuple[bool, str]]:
         ({"ref": "main"}, False, "ref is missing from the event"),
         ({"when": lambda event: False}, False, "its `when` says no"),
     ],
-    ids=str,
+    ids=["nothing asked", "value", "list", "pattern", "missing", "when"],
 )
 def test_explain_says_why(filters: dict[str, Any], matched: bool, because: str) -> None:
     assert explained(routed(**filters), an_event()) == [(matched, because)]
