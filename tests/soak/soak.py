@@ -210,7 +210,7 @@ class _Run:
             if random.random() < 0.3:
                 self._resend(lambda: random.random() < 0.3)
             if random.random() < 0.1:
-                self._replay()
+                self._replay(most=30)
             while self._visible() > BACKLOG:
                 self._wait()
 
@@ -256,10 +256,10 @@ class _Run:
     def _resend(self, share: Callable[[], bool]) -> int:
         return asyncio.run(self._gate.resend(share))
 
-    def _replay(self) -> None:
-        """What `gidgetlambda parked replay --all` does: send to the queue, then delete."""
+    def _replay(self, most: int | None = None) -> None:
+        """What `gidgetlambda parked replay` does: send to the queue, then delete."""
         parked = self._stack.parked_queue
-        for _ in self._sqs.messages(parked):
+        for _ in self._sqs.messages(parked)[:most]:
             messages = self._ask("ReceiveMessage", parked).get("Messages")
             if not messages:
                 return
