@@ -161,6 +161,22 @@ class _Asked:
         return self.method in (None, exchange.method) and self.path in exchange.path
 
 
+def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
+    """The bot is killed "before" GitLab acts, "during" it (before its answer), or "after" it."""
+
+    async def fault(exchange: Exchange) -> None:
+        if stage == "before":
+            kill(exchange)
+            return await exchange.drop()
+        answer = await exchange.act()
+        if stage == "after":
+            await exchange.answer(answer)
+        kill(exchange)
+        return await exchange.drop() if stage == "during" else None
+
+    return fault
+
+
 class Faults:
     """An ASGI app that treats some of its requests badly, and passes the others on.
 

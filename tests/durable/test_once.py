@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.sandbox.faults import Exchange, Fault, Late, given_up, lost
+from infra.sandbox.faults import Exchange, Fault, Late, given_up, killing, lost
 from infra.testing import sqs
 from infra.testing.emulator import FunctionError
 from tests.durable.conftest import bodies
@@ -25,22 +25,6 @@ class Dying:
 
 
 STAGES = ["before", "during", "after"]
-
-
-def killing(kill: Callable[[], None], stage: str) -> Fault:
-    """The worker is killed before GitLab acts, before its answer, or after it."""
-
-    async def fault(exchange: Exchange) -> None:
-        if stage == "before":
-            kill()
-            return await exchange.drop()
-        answer = await exchange.act()
-        if stage == "after":
-            await exchange.answer(answer)
-        kill()
-        return await exchange.drop() if stage == "during" else None
-
-    return fault
 
 
 def at(number: int, fault: Fault) -> Callable[[Exchange], Fault | None]:
@@ -62,7 +46,7 @@ def test_a_worker_that_is_killed_at_any_request_comments_once(
     world.settle(world.worker())
     world.close(issue)
     # A new worker asks who it is, looks for its note, writes it, and both again for the second.
-    world.faults.choose = at(number, killing(world.work.kill, stage))
+    world.faults.choose = at(number, killing(lambda _: world.work.kill(), stage))
     world.settle()
 
     assert bodies(issue) == ["Hello", "Thank you", "Goodbye"]
@@ -103,7 +87,7 @@ def test_a_write_that_gitlab_commits_a_minute_after_the_worker_was_killed_is_fou
 
 def test_a_worker_that_is_killed_again_and_again_gets_there(world: World) -> None:
     issue = world.open()
-    world.faults.once(killing(world.work.kill, "before"), times=6)
+    world.faults.once(killing(lambda _: world.work.kill(), "before"), times=6)
     invocations = world.settle()
 
     assert [one.error for one in invocations] == ["the function died"] * 6 + [None]

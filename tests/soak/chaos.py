@@ -126,15 +126,4 @@ class Chaos:
         return late
 
     def _killed(self, stage: str) -> Fault:
-        async def fault(exchange: Exchange) -> None:
-            kill = self._workers[exchange.token].kill
-            if stage == "before":
-                kill()
-                return await exchange.drop()
-            answer = await exchange.act()
-            if stage == "after":
-                await exchange.answer(answer)
-            kill()
-            return await exchange.drop() if stage == "during" else None
-
-        return fault
+        return gitlab.killing(lambda exchange: self._workers[exchange.token].kill(), stage)
