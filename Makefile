@@ -33,7 +33,7 @@ help: ## list the targets
 
 venv: $(INSTALLED) ## set up .venv, as every other target does when it needs it
 
-$(INSTALLED): requirements-dev.txt
+$(INSTALLED): requirements-dev.txt pyproject.toml infra/pyproject.toml
 	@if ! $(PYTHON) -c '' 2>/dev/null; then \
 		$(FIND_PYTHON); \
 		echo "Setting up $(VENV) with $$($$python --version), once; it takes about a minute."; \
@@ -42,7 +42,7 @@ $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r requirements-dev.txt
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
-		--editable .
+		--editable . --editable infra
 	@touch $@
 
 run: $(INSTALLED) ## start the bot and a sandbox GitLab, and watch the bot answer
@@ -55,7 +55,7 @@ test: $(INSTALLED) ## lint, types and tests: what CI runs
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy --strict
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED) ## check style
 	@$(PYTHON) -m ruff format --check .

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import GitLabBot
-from .plugins import thanks, welcome
+from gidgetlambda import GitLabBot
+from gidgetlambda.plugins import thanks, welcome
 
 bot = GitLabBot("gidgetlambda")
 bot.register_routers(welcome.router, thanks.router)

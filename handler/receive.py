@@ -1,13 +1,12 @@
-"""Entry point of the function that GitLab's deliveries reach over HTTP."""
+"""Entry point of the function that receives GitLab's deliveries over HTTP."""
 
 from __future__ import annotations
 
-from .core.startup import imported_for_good
+from gidgetlambda.startup import imported_for_good
 
 with imported_for_good():
+    from bot import bot
     from mangum import Mangum
-
-    from .bot import bot
 
     app = bot.app
 

@@ -1,11 +1,11 @@
-"""Entry point of the function that works on queued tasks; it has no way in from outside."""
+"""Entry point of the function that runs queued tasks. It cannot be reached from outside."""
 
 from __future__ import annotations
 
-from .core.startup import imported_for_good
+from gidgetlambda.startup import imported_for_good
 
 with imported_for_good():
-    from .bot import bot
-    from .core.consumer import Consumer
+    from bot import bot
+    from gidgetlambda.consumer import Consumer
 
 lambda_handler = Consumer(bot)

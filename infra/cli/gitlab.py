@@ -5,11 +5,10 @@ import os
 from collections.abc import AsyncIterator
 
 import httpx
-
-from handler.core.errors import SettingsError
-from handler.core.gitlab import GitLabAPI
-from handler.core.settings import WorkSettings
-from handler.core.tls import trust
+from gidgetlambda.errors import SettingsError
+from gidgetlambda.gitlab import GitLabAPI
+from gidgetlambda.settings import WorkSettings
+from gidgetlambda.tls import trust
 
 from .failure import Failure
 

@@ -7,6 +7,7 @@ The dependencies change seldom and are kept in `build/dependencies/`: a build af
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def make_package(
     Args:
         into: an empty or absent folder.
         architecture: the processor of the function.
-        source: the folder with the function's own modules; it keeps its name in the package.
+        source: the folder with the function's own modules; its content becomes the package's root.
         requirements: the lock of its dependencies, with hashes.
         bytecode: whether to compile, if a Python of Lambda's version is at hand.
         cache: where dependencies are kept between builds.
@@ -70,11 +71,34 @@ def make_package(
     python = find_python() if bytecode else None
     dependencies = _dependencies(cache, requirements, architecture, python)
     shutil.copytree(dependencies, into, dirs_exist_ok=True)
-    shutil.copytree(source, into / source.name, ignore=_NOT_SHIPPED)
+    own = _own_names(source, dependencies)
+    shutil.copytree(source, into, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     if python:
-        compile_modules(python, into, source.name)
+        compile_modules(python, into, *own)
     _fix_dates_and_modes(into)
     return _describe(into, architecture, describe(python) if python else None)
+
+
+def _own_names(source: Path, dependencies: Path) -> list[str]:
+    """The names of the function's own files and folders at the package's root.
+
+    The root precedes the standard library on Lambda's `sys.path`, so a module there hides every
+    other module of the same name.
+
+    Raises:
+        PackageError: a name is one of the standard library or of a dependency.
+    """
+    ignored = _NOT_SHIPPED(str(source), [path.name for path in source.iterdir()])
+    names = sorted(path.name for path in source.iterdir() if path.name not in ignored)
+    for name in names:
+        module = name.removesuffix(".py")
+        if module in sys.stdlib_module_names:
+            raise PackageError(
+                f"{source.name}/{name} hides Python's own module {module}: rename it"
+            )
+        if (dependencies / module).exists() or (dependencies / f"{module}.py").exists():
+            raise PackageError(f"{source.name}/{name} hides the dependency {module}: rename it")
+    return names
 
 
 def _dependencies(

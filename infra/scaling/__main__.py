@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def embed(page: str, tables: str) -> str:
-    """A page with other tables between its marks."""
+    """A page with other tables between its markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"

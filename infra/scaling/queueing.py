@@ -15,8 +15,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handler.core.errors import RateLimitExceeded
-from handler.core.retries import Try, pause
+from gidgetlambda.errors import RateLimitExceeded
+from gidgetlambda.retries import Try, pause
 
 if TYPE_CHECKING:
     from infra.scaling.limits import GitLabLimits

@@ -1,6 +1,6 @@
 """Runs a built package as Lambda would: under AWS's own emulator, client and version of Python.
 
-    with Emulator(folder, "handler.receive.lambda_handler", env={"GL_SECRET": "…"}) as function:
+    with Emulator(folder, "receive.lambda_handler", env={"GL_SECRET": "…"}) as function:
         answer = function.invoke(event)
 
 The function sees its package and the runtime, and neither this project nor the shell's
@@ -40,7 +40,7 @@ class Emulator:
 
     Args:
         package: the folder that was built.
-        handler: such as "handler.receive.lambda_handler".
+        handler: such as "receive.lambda_handler".
         env: the function's own environment variables.
         timeout: the function's time limit in seconds.
         memory: the function's memory in MB, told to it and not enforced.

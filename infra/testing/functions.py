@@ -78,7 +78,7 @@ class FunctionProcess:
     but for `kill`.
 
     Args:
-        handler: as Lambda names it: "handler.work.lambda_handler".
+        handler: as Lambda names it: "work.lambda_handler".
         env: the function's whole environment.
         timeout: seconds that an invocation may take; then it is killed.
         log: a file that what it prints is added to.

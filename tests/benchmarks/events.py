@@ -9,8 +9,9 @@ import time
 import uuid
 from typing import Any
 
-from handler.core.event import Event
-from handler.core.task import Task
+from gidgetlambda.event import Event
+from gidgetlambda.task import Task
+
 from infra.sandbox import Sandbox, payloads
 from infra.sandbox.webhooks import sign
 from infra.testing.events import http_api_event
@@ -18,7 +19,7 @@ from infra.testing.events import http_api_event
 from .gitlab import padded
 
 EVENT = "Issue Hook"
-WELCOME = "handler.plugins.welcome:issue_opened"
+WELCOME = "gidgetlambda.plugins.welcome:issue_opened"
 SECRET = "benchmark-secret"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"benchmark".ljust(32, b"-")).decode()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SOURCES = {"ours": ROOT / "handler", "hello world": Path(__file__).parent / "hello"}
-ENTRY_POINTS = {"ours": "handler.receive.lambda_handler", "hello world": "hello.app.lambda_handler"}
+ENTRY_POINTS = {"ours": "receive.lambda_handler", "hello world": "app.lambda_handler"}
 
 
 @dataclass(frozen=True)

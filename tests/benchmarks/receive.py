@@ -15,7 +15,7 @@ from .shares import Measured
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENTRY_POINT = "handler.receive.lambda_handler"
+ENTRY_POINT = "receive.lambda_handler"
 QUEUED = {"statusCode": 202}
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ENTRY_POINT = "handler.work.lambda_handler"
+ENTRY_POINT = "work.lambda_handler"
 DONE: dict[str, object] = {"batchItemFailures": []}
 ISSUE = re.compile(rb"/issues/\d+/notes")
 

@@ -2,10 +2,9 @@
 
 import os
 
+from gidgetlambda import Event, GitLabAPI, GitLabBot
+from gidgetlambda.consumer import Consumer
 from mangum import Mangum
-
-from handler import Event, GitLabAPI, GitLabBot
-from handler.core.consumer import Consumer
 
 bot = GitLabBot("durable-bot")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gidgetlambda.task import Task
 
-from handler.core.task import Task
 from infra.sandbox import Sandbox
 from infra.testing.events import answer_body, http_api_event
 from infra.testing.transport import FunctionTransport
@@ -156,5 +156,5 @@ def world(
 
 
 def bodies(issue: Issue) -> list[str]:
-    """The bot's comments, without their marks."""
+    """The bot's comments, without their markers."""
     return [note.body.partition("\n")[0] for note in issue.notes if not note.system]

@@ -8,8 +8,8 @@ import string
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gidgetlambda.task import MESSAGE_LIMIT
 
-from handler.core.task import MESSAGE_LIMIT
 from infra.sandbox import BOT_TOKEN
 from infra.testing.sqs import Fault
 from tests.durable.conftest import SECRET, bodies

@@ -17,13 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
+from gidgetlambda import Event, GitLabAPI, GitLabBot
+from gidgetlambda.logs import LineFormatter, logger
+from gidgetlambda.plugins import needs_review, thanks, thumbs_up, welcome
+from gidgetlambda.router import EVENT_TYPES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler import Event, GitLabAPI, GitLabBot
-from handler.core.logs import LineFormatter, logger
-from handler.core.router import EVENT_TYPES
-from handler.plugins import needs_review, thanks, thumbs_up, welcome
 from infra.sandbox.webhooks import sign
 from infra.testing.events import function_url_event, http_api_event, rest_api_event
 from tests.handler import payloads

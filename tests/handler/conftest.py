@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
-from handler.core.logs import TALKATIVE
+from gidgetlambda.logs import TALKATIVE
 
 SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from gidgetlambda import GitLabBot
 from mangum import Mangum
 
-from handler import GitLabBot
 from infra.testing.events import (
     answer_body,
     function_url_event,

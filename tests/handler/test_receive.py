@@ -1,4 +1,4 @@
-"""The entry point as it ships: `handler.receive`, in a process of its own."""
+"""The entry point as it ships: `receive`, in a process of its own."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
 import json, os, sys
-from handler.receive import app, lambda_handler
+from receive import app, lambda_handler
 assert app is not None
 for event, environ in json.load(sys.stdin):
     os.environ.update(environ)
@@ -43,7 +43,7 @@ def invoked(*calls: tuple[dict[str, Any], dict[str, str]]) -> list[dict[str, Any
 def test_it_imports_nothing_that_it_may_never_need() -> None:
     """Signing is for a bot with a queue, and looking for a resembling name for one with a typo."""
     names = ["botocore", "difflib"]
-    script = f"import sys, handler.receive; print([n for n in {names} if n in sys.modules])"
+    script = f"import sys, receive; print([n for n in {names} if n in sys.modules])"
     ran = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -79,7 +79,7 @@ def test_the_bot_of_this_deployment_thanks_who_opens_an_issue(sandbox: Sandbox) 
     for answer in (done, again):
         assert answer["statusCode"] == 200
         assert json.loads(answer["body"])["handlers"] == {
-            "handler.plugins.welcome:issue_opened": "done"
+            "gidgetlambda.plugins.welcome:issue_opened": "done"
         }
     assert refused["statusCode"] == 401
     assert len(issue.notes) == 1
@@ -87,12 +87,12 @@ def test_the_bot_of_this_deployment_thanks_who_opens_an_issue(sandbox: Sandbox) 
 
 
 def test_the_installed_handlers() -> None:
-    from handler.bot import bot
+    from bot import bot
 
     assert [(route.name, route.event_type) for route in bot.router.routes] == [
-        ("handler.plugins.welcome:issue_opened", "Confidential Issue Hook"),
-        ("handler.plugins.welcome:issue_opened", "Issue Hook"),
-        ("handler.plugins.thanks:merge_request_merged", "Merge Request Hook"),
+        ("gidgetlambda.plugins.welcome:issue_opened", "Confidential Issue Hook"),
+        ("gidgetlambda.plugins.welcome:issue_opened", "Issue Hook"),
+        ("gidgetlambda.plugins.thanks:merge_request_merged", "Merge Request Hook"),
     ]
     assert bot.requester == "gidgetlambda"
 

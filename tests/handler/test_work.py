@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gidgetlambda import Event
+from gidgetlambda.task import Task
 
-from handler import Event
-from handler.core.task import Task
 from tests.handler import payloads
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ HEAVY = ["boto3", "fastapi", "mangum", "pydantic", "samcli", "starlette", "uvico
 
 WORK = f"""
 import json, sys
-from handler.work import lambda_handler
+from work import lambda_handler
 answer = lambda_handler(json.load(sys.stdin), None)
 heavy = [name for name in {HEAVY} if name in sys.modules]
 print(json.dumps({{"answer": answer, "heavy": heavy}}))
@@ -73,7 +73,7 @@ def test_it_runs_the_deployments_bot_without_what_only_receiving_needs(
     env: dict[str, str], in_process: Sandbox
 ) -> None:
     issue = in_process.open_issue("It does not start")
-    told = work({"Records": [record(a_task("handler.plugins.welcome:issue_opened", 1))]}, env)
+    told = work({"Records": [record(a_task("gidgetlambda.plugins.welcome:issue_opened", 1))]}, env)
 
     assert told == {"answer": {"batchItemFailures": []}, "heavy": []}
     assert [note.author.username for note in issue.notes] == ["playground-bot"]
@@ -83,7 +83,7 @@ def test_parking_needs_nothing_heavy_either(
     env: dict[str, str], stack: Stack, in_process: Sandbox
 ) -> None:
     del in_process.instance.projects[71]
-    old = a_task("handler.plugins.welcome:issue_opened", 1)
+    old = a_task("gidgetlambda.plugins.welcome:issue_opened", 1)
     event = {"Records": [record(old)]}
     event["Records"][0]["attributes"]["SentTimestamp"] = "0"
     told = work(event, env)
@@ -93,6 +93,6 @@ def test_parking_needs_nothing_heavy_either(
 
 
 def test_without_settings_the_task_comes_again(env: dict[str, str]) -> None:
-    told = work({"Records": [record(a_task("handler.plugins.welcome:issue_opened", 1))]}, {})
+    told = work({"Records": [record(a_task("gidgetlambda.plugins.welcome:issue_opened", 1))]}, {})
 
     assert told["answer"] == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from gidgetlambda import GitLabBot, TryAgain, gitlab, gitlabbot, sqs
+from gidgetlambda.consumer import Consumer
+from gidgetlambda.plugins import welcome
 from mangum import Mangum
 
-from handler import GitLabBot, TryAgain
-from handler.core import gitlab, gitlabbot, sqs
-from handler.core.consumer import Consumer
-from handler.plugins import welcome
-
 if TYPE_CHECKING:
-    from handler import Event, GitLabAPI
+    from gidgetlambda import Event, GitLabAPI
 
 SCALE = 10.0
 MENDED = Path(os.environ.get("SOAK_MENDED", "never"))

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.core.task import Task
+from gidgetlambda.task import Task
+
 from infra.sandbox import BOT, Sandbox
 from infra.sandbox.faults import Faults
 from infra.testing.server import serve

@@ -7,11 +7,11 @@ import json
 import time
 from typing import get_args, get_type_hints
 
-from handler.core.event import Event
-from handler.core.logs import Reporter
-from handler.core.metrics import Metrics
-from handler.core.outcome import Outcome
-from handler.core.redactor import Redactor
+from gidgetlambda.event import Event
+from gidgetlambda.logs import Reporter
+from gidgetlambda.metrics import Metrics
+from gidgetlambda.outcome import Outcome
+from gidgetlambda.redactor import Redactor
 
 # Namespace, name, and the names of its dimensions.
 Metric = tuple[str, str, frozenset[str]]
@@ -60,7 +60,7 @@ def of_the_bot() -> set[Metric]:
         for attempt in (1, 2):
             reporter.task(
                 event,
-                "handler.plugins.welcome:greet",
+                "gidgetlambda.plugins.welcome:greet",
                 Outcome(status),
                 started=time.monotonic(),
                 attempt=attempt,

@@ -6,8 +6,8 @@ import operator
 from itertools import accumulate
 
 import pytest
+from gidgetlambda.retries import ENOUGH_AGE, ENOUGH_TRIES, HOUR, PAUSES
 
-from handler.core.retries import ENOUGH_AGE, ENOUGH_TRIES, HOUR, PAUSES
 from tests.template.metrics import OF_AWS, Metric, of_the_bot
 from tests.template.stack import Resource, Stack
 

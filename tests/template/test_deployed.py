@@ -142,7 +142,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def package() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
-        file.writestr("handler/__init__.py", "")
+        file.writestr("receive.py", "")
     return content.getvalue()
 
 
@@ -228,8 +228,8 @@ def test_no_function_holds_the_others_secrets(made_queued: Deployed) -> None:
 @pytest.mark.parametrize(
     ("name", "entry_point", "timeout"),
     [
-        ("ReceiveFunction", "handler.receive.lambda_handler", 20),
-        ("WorkFunction", "handler.work.lambda_handler", 60),
+        ("ReceiveFunction", "receive.lambda_handler", 20),
+        ("WorkFunction", "work.lambda_handler", 60),
     ],
 )
 def test_functions_are_as_they_should_be(

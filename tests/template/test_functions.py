@@ -48,7 +48,7 @@ def test_both_functions_run_the_same_package(queued: Stack) -> None:
 def test_entry_points_are_there(queued: Stack) -> None:
     for function in queued.of("AWS::Lambda::Function").values():
         module, _, name = function["Handler"].rpartition(".")
-        source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+        source = (ROOT / "handler" / module.replace(".", "/")).with_suffix(".py").read_text()
         assert re.search(rf"^{name} = ", source, re.MULTILINE)
 
 
@@ -110,13 +110,13 @@ def test_settings_reach_the_function_that_talks_to_gitlab(
         Mode=mode,
         GitLabUrl="https://example.com/gitlab",
         IgnoreSelf="true",
-        CaFile="handler/gitlab-ca.pem",
+        CaFile="gitlab-ca.pem",
         LogLevel="WARNING",
     )
     variables = stack.variables(f"{function}Function")
     assert variables["GL_URL"] == "https://example.com/gitlab"
     assert variables["GL_IGNORE_SELF"] == "true"
-    assert variables["GL_CA_FILE"] == "handler/gitlab-ca.pem"
+    assert variables["GL_CA_FILE"] == "gitlab-ca.pem"
     assert variables["LOG_LEVEL"] == "WARNING"
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
-
-from handler.core.errors import GitLabException, HTTPException, RateLimitExceeded
-from handler.core.gitlab import GitLabAPI
+from gidgetlambda.errors import GitLabException, HTTPException, RateLimitExceeded
+from gidgetlambda.gitlab import GitLabAPI
 
 from ..failure import Failure
 

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
-
-from handler.core.errors import BadRequest, GitLabBroken, InvalidField, RateLimitExceeded
-from handler.core.gitlab import GitLabAPI
+from gidgetlambda.errors import BadRequest, GitLabBroken, InvalidField, RateLimitExceeded
+from gidgetlambda.gitlab import GitLabAPI
 
 from ..failure import Failure
 from .log import Delivery, Entry, leads_to, not_taken, site

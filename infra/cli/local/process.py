@@ -5,10 +5,13 @@ import socket
 import subprocess
 import sys
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..console import Printer
+
+SOURCE_ROOT = Path(__file__).resolve().parents[3] / "handler"
 
 _STOP_SECONDS = 10.0
 
@@ -53,7 +56,7 @@ class BotProcess:
         self._process = subprocess.Popen(
             # Unbuffered: what a handler prints shall be seen when it is printed.
             [sys.executable, "-u", "-m", "infra.cli.local.serving", *self._arguments],
-            env=self._environment,
+            env={**self._environment, "PYTHONPATH": str(SOURCE_ROOT)},
             pass_fds=[self._listener.fileno()],
             # Its end tells the bot that this process is gone, however it went.
             stdin=subprocess.PIPE,

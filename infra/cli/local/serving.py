@@ -1,4 +1,4 @@
-"""The bot's own process: serve `handler.receive:app` on a socket that is already listening.
+"""The bot's own process: serve `receive:app` on a socket that is already listening.
 
 Started by `process`, which hands over the socket's number and the standard input. When that input
 ends, the command that started this is gone, and so this ends too.
@@ -49,7 +49,7 @@ def main() -> int:
     _end_with_the_parent()
     _log_to(printer)
     try:
-        app = importlib.import_module("handler.receive").app
+        app = importlib.import_module("receive").app
     except Exception as error:
         printer.problem(_own_lines(error))
         return CANNOT_START
@@ -85,7 +85,7 @@ def _log_to(printer: Printer) -> None:
 
 
 def _tell_handlers(printer: Printer) -> None:
-    routes = importlib.import_module("handler.bot").bot.router.routes
+    routes = importlib.import_module("bot").bot.router.routes
     if not routes:
         printer.say("The bot has no handlers: register some in handler/bot.py.", style="yellow")
         return

@@ -1,7 +1,6 @@
 """Keep the bot running until somebody stops the command, and restart it when handlers are saved."""
 
 import contextlib
-import importlib.util
 import signal
 import threading
 import time
@@ -9,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..console import Printer
-from .process import BotProcess
+from .process import SOURCE_ROOT, BotProcess
 from .sources import Sources
 
 _LOOK_SECONDS = 0.3
@@ -55,20 +54,10 @@ def stay(
     printer.say("Stopped.")
 
 
-def handler_folder() -> Path:
-    """Where the bot's sources are. Raises FileNotFoundError if they are not below here."""
-    spec = importlib.util.find_spec("handler")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            f"there is no package `handler` in {Path.cwd()}: call this in the project's folder"
-        )
-    return Path(spec.submodule_search_locations[0])
-
-
 def _watch(
     bot: BotProcess, stop: threading.Event, printer: Printer, when_up: Callable[[], None]
 ) -> None:
-    sources = Sources(handler_folder())
+    sources = Sources(SOURCE_ROOT)
     greeted = complained = False
     while not stop.is_set():
         if not greeted and wait_until_up(bot, stop):

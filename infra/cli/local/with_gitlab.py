@@ -9,8 +9,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
-
-from handler.core.errors import HTTPException
+from gidgetlambda.errors import HTTPException
 
 from ..console import Printer
 from ..failure import Failure

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handler.core.errors import MalformedTask
-from handler.core.task import Message, Parking, Task
+from gidgetlambda.errors import MalformedTask
+from gidgetlambda.task import Message, Parking, Task
 
 from ..durations import moment
 from .queues import Copy

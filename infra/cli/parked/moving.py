@@ -2,13 +2,13 @@
 
 Replaying is send, then delete: a crash in between leaves the task parked as well, and the next
 replay sends the very same message again, which SQS swallows within five minutes and the handler's
-marks afterwards.
+markers afterwards.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handler.core.errors import MalformedTask, TaskTooLarge
+from gidgetlambda.errors import MalformedTask, TaskTooLarge
 
 from ..failure import Failure
 from .inventory import Parked, inventory

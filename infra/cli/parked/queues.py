@@ -17,9 +17,8 @@ from ..failure import Failure
 from ..stack import Stack
 
 if TYPE_CHECKING:
+    from gidgetlambda.task import Message
     from mypy_boto3_sqs import SQSClient
-
-    from handler.core.task import Message
 
 HOLD = 120  # seconds; so long a killed command hides what it had taken
 _AT_ONCE = 10

@@ -4,10 +4,10 @@ import os
 import ssl
 from typing import Any
 
-from handler.core.startup import imported_for_good
+from gidgetlambda.startup import imported_for_good
 
 with imported_for_good():  # as the functions' entry points do
-    from handler import Event, GitLabAPI, GitLabBot
+    from gidgetlambda import Event, GitLabAPI, GitLabBot
 
 ca_file = os.environ.get("BENCHMARK_CA_FILE")
 bot = GitLabBot(

@@ -50,7 +50,8 @@ def test_the_package_holds_the_locked_packages_and_nothing_else(built: Path) -> 
 def test_every_folder_is_the_bots_or_a_locked_packages(built: Path) -> None:
     owners = importlib.metadata.packages_distributions()
     top = {path.name.removesuffix(".py") for path in built.iterdir()}
-    top -= {path.name for path in built.glob("*.dist-info")} | {"__pycache__", "handler"}
+    top -= {path.name for path in built.glob("*.dist-info")}
+    top -= {"__pycache__", "bot", "receive", "work", "gidgetlambda"}
     owned = {name: {as_locked(owner) for owner in owners[name]} for name in top}
     assert {name for name in top if not owned[name] <= set(locked())} == set()
 
@@ -58,7 +59,7 @@ def test_every_folder_is_the_bots_or_a_locked_packages(built: Path) -> None:
 def test_the_package_holds_all_of_handler(built: Path) -> None:
     source = ROOT / "handler"
     for module in source.rglob("*.py"):
-        shipped = built / "handler" / module.relative_to(source)
+        shipped = built / module.relative_to(source)
         assert shipped.read_bytes() == module.read_bytes()
 
 
@@ -118,8 +119,10 @@ def test_data_files_are_shipped_and_what_editors_leave_is_not(
     made = make_package(
         tmp_path / "made", Architecture.ARM64, source=function_source, bytecode=False
     )
-    shipped = {path.name for path in (made.folder / "bot").rglob("*")}
-    assert shipped == {"app.py", "gitlab-ca.pem"}
+    for left in ("__pycache__", ".app.py.swp"):
+        assert not (made.folder / left).exists()
+    for shipped in ("app.py", "gitlab-ca.pem"):
+        assert (made.folder / shipped).exists()
 
 
 def test_a_package_can_be_made_without_byte_code(function_source: Path, tmp_path: Path) -> None:
@@ -148,6 +151,24 @@ def test_a_module_that_does_not_compile_stops_the_build(
 ) -> None:
     (function_source / "broken.py").write_text("def (:\n")
     with pytest.raises(PackageError, match=r"broken\.py"):
+        make_package(tmp_path / "made", Architecture.ARM64, source=function_source)
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("json.py", "Python's own module json"),
+        ("logging/x.py", "Python's own module logging"),
+        ("httpx.py", "the dependency httpx"),
+        ("mangum/x.py", "the dependency mangum"),
+    ],
+)
+def test_refuses_a_module_that_hides_another(
+    function_source: Path, tmp_path: Path, name: str, hidden: str
+) -> None:
+    (function_source / name).parent.mkdir(exist_ok=True)
+    (function_source / name).write_text("")
+    with pytest.raises(PackageError, match=f"hides {hidden}: rename it"):
         make_package(tmp_path / "made", Architecture.ARM64, source=function_source)
 
 

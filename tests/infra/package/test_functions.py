@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 def test_both_functions_get_the_same_package(built: Path) -> None:
     receive, work = (contents(built.parent / f"{name}Function") for name in ("Receive", "Work"))
-    assert "handler/receive.py" in receive
-    assert "handler/work.py" in receive
+    assert "receive.py" in receive
+    assert "work.py" in receive
     assert receive == work
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from gidgetlambda.task import Task
 
-from handler.core.task import Task
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Fault, Faults, given_up, refused
 from infra.testing.emulator import Emulator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from infra.testing.poller import Invocation
     from infra.testing.sqs import Sqs
 
-WELCOME = "handler.plugins.welcome:issue_opened"
+WELCOME = "gidgetlambda.plugins.welcome:issue_opened"
 WEBHOOK = "https://bot.example.com/webhook"
 ISSUES = {"issues_events"}
 SECRET = "the-webhook-secret"

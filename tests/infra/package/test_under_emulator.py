@@ -13,7 +13,7 @@ from infra.testing.events import function_url_event, http_api_event, rest_api_ev
 from infra.testing.gateway import HttpApi
 from infra.testing.server import serve
 
-HANDLER = "handler.receive.lambda_handler"
+HANDLER = "receive.lambda_handler"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 

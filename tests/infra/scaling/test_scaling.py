@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gidgetlambda.retries import RATE_LIMIT_AGE
 from samcli.yamlhelper import yaml_parse
 
-from handler.core.retries import RATE_LIMIT_AGE
 from infra.scaling import limits, prices
 from infra.scaling.__main__ import BEGIN, END, embed
 from infra.scaling.bill import ALARMS, DASHBOARDS, MEMORY, usage

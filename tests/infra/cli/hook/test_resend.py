@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from gidgetlambda import Event, GitLabAPI, GitLabBot
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from handler import Event, GitLabAPI, GitLabBot
 from infra.cli.failure import Failure
 from infra.cli.hook.log import Delivery
 from infra.cli.hook.place import Place

@@ -22,8 +22,8 @@ def checkout(tmp_path: Path) -> Path:
 def silent_checkout(checkout: Path) -> Path:
     """A copy of the project whose bot has no handler that greets."""
     (checkout / "handler" / "bot.py").write_text(
-        "from . import GitLabBot\n"
-        "from .plugins import thanks\n\n"
+        "from gidgetlambda import GitLabBot\n"
+        "from gidgetlambda.plugins import thanks\n\n"
         'bot = GitLabBot("silent")\n'
         "bot.register_routers(thanks.router)\n"
     )

@@ -43,7 +43,7 @@ def test_an_answer_that_never_comes_is_a_failure(silent_checkout: Path) -> None:
 
 
 def test_a_handler_that_fails_is_a_failure_with_its_error(checkout: Path) -> None:
-    plugin = checkout / "handler" / "plugins" / "welcome.py"
+    plugin = checkout / "handler" / "gidgetlambda" / "plugins" / "welcome.py"
     plugin.write_text(plugin.read_text().replace("await gl.reply(", 'raise RuntimeError("oh"); ('))
     done = demo(checkout)
     assert done.returncode == 1

@@ -115,8 +115,8 @@ def test_it_shows_the_answer_and_stays_until_it_is_stopped(
     assert "Thanks for the report @alice!" in command.output
     assert "<!--" not in command.output
     assert re.search(r"▸ Issue Hook from demo/playground: done, answered 200", command.output)
-    assert re.search(r"✓ handler\.plugins\.welcome:\w+ done", command.output)
-    assert re.search(r"· handler\.plugins\.thanks:\w+ did not run: .+", command.output)
+    assert re.search(r"✓ gidgetlambda\.plugins\.welcome:\w+ done", command.output)
+    assert re.search(r"· gidgetlambda\.plugins\.thanks:\w+ did not run: .+", command.output)
     assert command.end(number) == 0
     assert "Stopped." in command.output
     assert "Traceback" not in command.output
@@ -155,9 +155,9 @@ def test_the_printed_commands_do_what_they_say(start: Start, port: int) -> None:
 def test_saved_handlers_take_effect(start: Start, port: int, checkout: Path) -> None:
     command = start("run", "--port", str(port))
     command.wait_for("Merge it")
-    plugin = checkout / "handler" / "plugins" / "welcome.py"
+    plugin = checkout / "handler" / "gidgetlambda" / "plugins" / "welcome.py"
     save(plugin, plugin.read_text().replace("Thanks for the report", "Good morning"))
-    command.wait_for("Saved: handler/plugins/welcome.py.")
+    command.wait_for("Saved: handler/gidgetlambda/plugins/welcome.py.")
     command.wait_for("The bot's handlers:", times=2)
     issues = f"{command.address('Sandbox GitLab')}/api/v4/projects/demo%2Fplayground/issues"
     with httpx.Client(headers={"PRIVATE-TOKEN": ALICE_TOKEN}, trust_env=False) as client:
@@ -171,11 +171,11 @@ def test_a_syntax_error_is_told_and_the_bot_goes_on(
 ) -> None:
     command = start("run", "--port", str(port))
     command.wait_for("Merge it")
-    plugin = checkout / "handler" / "plugins" / "welcome.py"
+    plugin = checkout / "handler" / "gidgetlambda" / "plugins" / "welcome.py"
     good = plugin.read_text()
     save(plugin, good + "\ndef (:\n")
     told = command.wait_for("The bot goes on as it was")
-    assert "handler/plugins/welcome.py, line " in told
+    assert "handler/gidgetlambda/plugins/welcome.py, line " in told
     assert httpx.get(f"{command.address('The bot')}/health", trust_env=False).is_success
     save(plugin, good + "\n# mended\n")
     command.wait_for("The bot's handlers:", times=2)
@@ -185,7 +185,7 @@ def test_a_syntax_error_is_told_and_the_bot_goes_on(
 def test_a_handler_that_cannot_be_imported_is_told_and_mended(
     start: Start, port: int, checkout: Path
 ) -> None:
-    plugin = checkout / "handler" / "plugins" / "welcome.py"
+    plugin = checkout / "handler" / "gidgetlambda" / "plugins" / "welcome.py"
     good = plugin.read_text()
     save(plugin, good + "\nimport nothing_of_that_name\n")
     command = start("run", "--port", str(port))

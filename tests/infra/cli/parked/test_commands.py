@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from gidgetlambda import Event, GitLabAPI, GitLabBot
+from gidgetlambda.consumer import Consumer, Received
+from gidgetlambda.task import Message, Parking, Task
 from typer.testing import CliRunner
 
-from handler import Event, GitLabAPI, GitLabBot
-from handler.core.consumer import Consumer, Received
-from handler.core.task import Message, Parking, Task
 from infra.cli import app
 from infra.cli.aws import sqs as sqs_client
 from infra.cli.parked.queues import HOLD, Held, NotMoved, Queue
@@ -28,8 +28,8 @@ from infra.sandbox.server import serve as serve_sandbox
 from infra.testing.sqs import Fault, Policy, Sqs, Stored, serve
 
 PROJECT_ROOT = Path(__file__).parents[4]
-WELCOME = "handler.plugins.welcome:greet"
-THANKS = "handler.plugins.thanks:thank"
+WELCOME = "gidgetlambda.plugins.welcome:greet"
+THANKS = "gidgetlambda.plugins.thanks:thank"
 HOUR = 3600.0
 RECEIVED = time.time() - 20 * HOUR
 

@@ -1,0 +1,5 @@
+"""The names of gidgetlab's module `abc`."""
+
+from .gitlab import GitLabAPI
+
+__all__ = ["GitLabAPI"]

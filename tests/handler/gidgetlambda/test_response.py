@@ -1,0 +1,339 @@
+import json
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from gidgetlambda import (
+    BadGraphQLRequest,
+    BadRequest,
+    GitLabBroken,
+    GraphQLAuthorizationFailure,
+    GraphQLException,
+    GraphQLResponseTypeError,
+    HTTPException,
+    InvalidField,
+    QueryError,
+    RateLimitExceeded,
+    RedirectionException,
+)
+from gidgetlambda.response import (
+    create_headers,
+    decipher_graphql_response,
+    decipher_response,
+    next_link,
+    retry_after,
+)
+
+JSON = {"content-type": "application/json"}
+NOW = 1_744_578_123.0
+SPENT = {"ratelimit-limit": "10", "ratelimit-remaining": "0", "ratelimit-reset": "1744578183"}
+
+
+def error_of(status: int, body: Any, headers: dict[str, str] | None = None) -> HTTPException:
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(HTTPException) as error:
+        decipher_response(status, JSON if headers is None else headers, encoded)
+    return error.value
+
+
+# Success
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_success_gives_the_data(status: int) -> None:
+    assert decipher_response(status, JSON, b'{"id": 1}') == ({"id": 1}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "data"),
+    [
+        (JSON, b"", None),
+        ({}, b"", None),
+        ({}, b"text", None),
+        (JSON, b"null", None),
+        ({"content-type": "application/json; charset=utf-8"}, '"é"'.encode(), "é"),
+        ({"content-type": "Application/JSON"}, b"[]", []),
+        ({"content-type": "application/scim+json"}, b"{}", {}),
+        ({"content-type": "text/plain"}, "é".encode(), "é"),
+        ({"content-type": "text/plain; charset=latin-1"}, b"\xe9", "é"),
+        ({"content-type": "text/plain; charset=nonsense"}, b"\xe9", "\ufffd"),
+        ({"content-type": "text/plain"}, b"\xff", "\ufffd"),
+        ({"content-type": "application/octet-stream"}, b"\xff", b"\xff"),
+        ({"content-type": "application/zip"}, b"\xff", b"\xff"),
+    ],
+)
+def test_a_body_is_what_its_content_type_says(
+    headers: dict[str, str], body: bytes, data: Any
+) -> None:
+    assert decipher_response(200, headers, body)[0] == data
+
+
+@pytest.mark.parametrize("body", [b"{", b"<html>", b"\xff", b"[" * 100_000], ids=len)
+def test_broken_json_is_gitlabs_fault(body: bytes) -> None:
+    with pytest.raises(GitLabBroken, match="not the JSON it says") as error:
+        decipher_response(200, JSON, body)
+    assert error.value.status_code == 200
+
+
+def test_a_head_gives_the_headers() -> None:
+    headers = {"content-type": "application/json", "x-total": "7"}
+    assert decipher_response(200, headers, b"", method="HEAD")[0] == headers
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"message": "404 Project Not Found"}, "404 Project Not Found"),
+        ({"message": {"title": ["can't be blank"]}}, "title can't be blank"),
+        (
+            {"message": {"title": ["is missing", "is short"], "iid": ["is taken"]}},
+            "title is missing, is short; iid is taken",
+        ),
+        ({"message": ["one", "two"]}, "one, two"),
+        ({"error": "title is missing"}, "title is missing"),
+        (
+            {"error": "invalid_token", "error_description": "Token was revoked."},
+            "invalid_token: Token was revoked.",
+        ),
+        ({"message": "Bad", "error": None}, "Bad"),
+        ({"base": ["is wrong"]}, "base is wrong"),
+        (["one", {"message": "two"}], "one, two"),
+        ("plain", "plain"),
+        ({}, "Not Found"),
+        (None, "None"),
+        (b"", "Not Found"),
+        (b"<html>broken json", "<html>broken json"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_an_errors_text_is_kept_in_whichever_form(body: Any, text: str) -> None:
+    error = error_of(404, body)
+    assert isinstance(error, BadRequest)
+    if body is not None:
+        assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"content-type": "text/plain"}, {"content-type": "application/octet-stream"}]
+)
+def test_a_plain_text_is_kept(headers: dict[str, str]) -> None:
+    assert str(error_of(429, b"Retry later\n", headers)) == "Retry later"
+    assert str(error_of(404, b"Nothing here", headers)) == "Nothing here"
+
+
+def test_an_endless_error_page_is_cut() -> None:
+    assert len(str(error_of(502, b"x" * 10**6, {"content-type": "text/html"}))) == 2000
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (300, RedirectionException),
+        (304, RedirectionException),
+        (399, RedirectionException),
+        (400, BadRequest),
+        (401, BadRequest),
+        (403, BadRequest),
+        (404, BadRequest),
+        (409, BadRequest),
+        (499, BadRequest),
+        (500, GitLabBroken),
+        (502, GitLabBroken),
+        (599, GitLabBroken),
+        (999, GitLabBroken),
+        (203, HTTPException),
+        (206, HTTPException),
+        (299, HTTPException),
+        (199, HTTPException),
+    ],
+)
+def test_each_status_has_its_exception(status: int, kind: type[HTTPException]) -> None:
+    error = error_of(status, b"")
+    assert type(error) is kind
+    assert error.status_code == status
+    assert str(error)
+
+
+def test_a_known_status_is_an_http_status() -> None:
+    assert error_of(404, b"").status_code is HTTPStatus.NOT_FOUND
+    assert type(error_of(499, b"").status_code) is int
+
+
+@pytest.mark.parametrize(
+    ("body", "errors", "text"),
+    [
+        ({"message": {"title": ["is short"]}}, {"title": ["is short"]}, "title is short"),
+        (
+            {"message": "Failed", "errors": [{"field": "title"}]},
+            [{"field": "title"}],
+            "Failed",
+        ),
+        ({"message": "Failed"}, "Failed", "Failed"),
+        ({"error": "is wrong"}, "is wrong", "is wrong"),
+        (["one"], None, "one"),
+        (b"plain", None, "plain"),
+        (b"", None, "Unprocessable Entity"),
+    ],
+)
+def test_a_422_names_the_fields(body: Any, errors: Any, text: str) -> None:
+    error = error_of(422, body)
+    assert isinstance(error, InvalidField)
+    assert error.errors == errors
+    if body:
+        assert str(error) == text
+
+
+def test_a_redirection_tells_where_to() -> None:
+    error = error_of(301, b"", {"location": "https://gitlab.example.com/new"})
+    assert str(error) == "moved to https://gitlab.example.com/new"
+
+
+# Rate limits
+
+
+def test_a_429_is_a_rate_limit_with_the_time_to_wait() -> None:
+    error = error_of(429, b"Retry later", {"retry-after": "7"})
+    assert isinstance(error, RateLimitExceeded)
+    assert (error.status_code, error.retry_after, error.rate_limit) == (429, 7.0, None)
+
+
+def test_a_429_of_which_gitlab_says_nothing() -> None:
+    error = error_of(
+        429, {"message": {"error": "This endpoint has been requested too many times."}}
+    )
+    assert isinstance(error, RateLimitExceeded)
+    assert error.retry_after is None
+    assert "too many times" in str(error)
+
+
+def test_a_403_with_nothing_remaining_is_a_rate_limit() -> None:
+    error = error_of(403, b"", SPENT)
+    assert isinstance(error, RateLimitExceeded)
+    assert error.status_code == 403
+    assert error.rate_limit is not None
+    assert error.rate_limit.limit == 10
+    assert error.retry_after is not None
+
+
+def test_a_403_with_some_remaining_is_a_refusal() -> None:
+    error = error_of(403, {"message": "403 Forbidden"}, JSON | SPENT | {"ratelimit-remaining": "1"})
+    assert type(error) is BadRequest
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": " 30 "}, 30.0),
+        ({"retry-after": "9" * 5000}, 999_999_999.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "1.5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "١٢"}, None),
+        ({"retry-after": "Sun, 13 Apr 2025 21:02:13 GMT"}, 10.0),
+        ({"retry-after": "Sun, 13 Apr 2025 21:02:13 -0000"}, 10.0),
+        ({"retry-after": "Sun, 13 Apr 2025 20:00:00 GMT"}, 0.0),
+        ({"retry-after": "Sun, 13 Apr 99999 20:00:00 GMT"}, None),
+        (SPENT, 60.0),
+        (SPENT | {"ratelimit-remaining": "1"}, None),
+        (SPENT | {"ratelimit-reset": "1"}, 0.0),
+        (SPENT | {"retry-after": "5"}, 5.0),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_for_how_long_gitlab_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, now=NOW) == seconds
+
+
+# The next page
+
+
+@pytest.mark.parametrize(
+    ("link", "following"),
+    [
+        (None, None),
+        ("", None),
+        ('<https://g/api?page=2>; rel="next"', "https://g/api?page=2"),
+        (
+            '<https://g/api?page=1>; rel="prev", <https://g/api?page=3>; rel="next", '
+            '<https://g/api?page=1>; rel="first"',
+            "https://g/api?page=3",
+        ),
+        ('<https://g/api?a=1,2;3>; rel="next"', "https://g/api?a=1,2;3"),
+        ("<https://g/api>; rel=next", "https://g/api"),
+        ('<https://g/api>; title="a, b; c"; rel="next"', "https://g/api"),
+        ('<https://g/api>; REL="next"', "https://g/api"),
+        ('<https://g/api>; rel="last next"', "https://g/api"),
+        ('<https://g/api>; rel="nextish"', None),
+        ('<https://g/api>; title="rel=next"', None),
+        ("nonsense", None),
+        ("<" * 10_000, None),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_the_next_page(link: str | None, following: str | None) -> None:
+    assert next_link(link) == following
+
+
+# GraphQL
+
+
+def graphql_error(status: int, body: Any, headers: dict[str, str] | None = None) -> Exception:
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises((GraphQLException, HTTPException)) as error:
+        decipher_graphql_response(status, JSON if headers is None else headers, encoded)
+    return error.value
+
+
+def test_graphql_data() -> None:
+    body = b'{"data": {"currentUser": null}, "errors": []}'
+    assert decipher_graphql_response(200, JSON, body) == {"currentUser": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        (200, {"errors": [{"message": "no such field"}]}, QueryError, "no such field"),
+        (200, {"data": {}, "errors": [{"message": "partly"}]}, QueryError, "partly"),
+        (200, {"errors": "strange"}, QueryError, "strange"),
+        (200, {"errors": [{}]}, QueryError, "errors"),
+        (200, {}, GraphQLException, "without data"),
+        (200, [], GraphQLResponseTypeError, "expected JSON"),
+        (200, b"", GraphQLException, "with nothing"),
+        (401, {"errors": [{"message": "Invalid token"}]}, GraphQLAuthorizationFailure, "Invalid"),
+        (401, {"message": "401 Unauthorized"}, GraphQLAuthorizationFailure, "401 Unauthorized"),
+        (400, {"errors": [{"message": "bad"}]}, BadGraphQLRequest, "bad"),
+        (404, [], BadGraphQLRequest, "[]"),
+        (302, {}, GraphQLException, "302"),
+        (429, b"Retry later", RateLimitExceeded, "Retry later"),
+        (500, {"message": "500 Internal Server Error"}, GitLabBroken, "500"),
+        (502, b"", GitLabBroken, "Bad Gateway"),
+        (200, b"{", GitLabBroken, "not the JSON"),
+    ],
+)
+def test_graphql_errors(status: int, body: Any, kind: type[Exception], text: str) -> None:
+    error = graphql_error(status, body)
+    assert type(error) is kind
+    assert text in str(error)
+    if isinstance(error, GraphQLException):
+        assert hasattr(error, "response")
+
+
+def test_graphql_that_answers_with_a_page() -> None:
+    error = graphql_error(200, b"<html>", {"content-type": "text/html"})
+    assert isinstance(error, GraphQLResponseTypeError)
+    assert error.response == "<html>"
+    assert "text/html" in str(error)
+
+
+# Requests
+
+
+def test_headers_of_a_request() -> None:
+    assert create_headers("bot") == {"user-agent": "bot", "accept": "application/json"}
+    headers = create_headers("bot", access_token="glpat-fake")
+    assert headers["authorization"] == "Bearer glpat-fake"
