@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse
 
 from .delivery import admit, join_headers
 from .errors import (
-    BadRequest,
+    MalformedDelivery,
     QueueUnavailable,
     SettingsError,
     TaskTooLarge,
@@ -134,8 +134,8 @@ class Reception:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error))
         except ValidationFailure as error:
             return Answer(HTTPStatus.UNAUTHORIZED, "refused", str(error))
-        except BadRequest as error:
-            return Answer(HTTPStatus(error.status_code), "refused", str(error))
+        except MalformedDelivery as error:
+            return Answer(error.status_code, "refused", str(error))
         except ClientDisconnect:
             return Answer(HTTPStatus.BAD_REQUEST, "refused", "the delivery broke off")
         return await self._deliver(event)
@@ -190,12 +190,12 @@ class Reception:
 
 
 async def _read(request: Request) -> bytes:
-    """The raw body. Raises `BadRequest` (413) as soon as it is over the limit."""
+    """The raw body. Raises `MalformedDelivery` (413) as soon as it is over the limit."""
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
         if len(chunks) > BODY_LIMIT:
-            raise BadRequest(
+            raise MalformedDelivery(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {BODY_LIMIT} bytes"
             )
     return bytes(chunks)

@@ -74,8 +74,9 @@ def admit(
     body: the raw bytes.
     now: the current time in seconds since the epoch.
 
-    Raises `ValidationFailure` where it is not proven (401) and `BadRequest` where it cannot be
-    read (400, 415).
+    Raises:
+        ValidationFailure: the delivery is not authenticated (401).
+        MalformedDelivery: the delivery cannot be read (400, 415).
     """
     signature_unchecked = authenticate(headers, body, credentials, now=now)
     return Delivery(Event.parse(headers, body), signature_unchecked)

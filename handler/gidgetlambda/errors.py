@@ -4,7 +4,7 @@
     ├── ValidationFailure            a delivery is not proven to come from GitLab
     ├── HTTPException                GitLab answered with something else than success
     │   ├── RedirectionException     3xx that is not followed
-    │   ├── BadRequest               4xx; also a delivery that cannot be read
+    │   ├── BadRequest               4xx
     │   │   ├── RateLimitExceeded    429, or 403 with nothing remaining
     │   │   └── InvalidField         422
     │   └── GitLabBroken             5xx, or success with a body that cannot be read
@@ -13,6 +13,7 @@
     │   │   └── GraphQLAuthorizationFailure    401
     │   ├── QueryError               the query itself failed
     │   └── GraphQLResponseTypeError the answer is not JSON
+    ├── MalformedDelivery            a delivery cannot be read
     ├── SettingsError                settings are missing or malformed
     ├── NoTarget                     there is nothing to comment on or react to
     ├── TryAgain                     a handler asks to be run again later
@@ -69,7 +70,7 @@ class RedirectionException(HTTPException):
 
 
 class BadRequest(HTTPException):
-    """A 4xx answer, or a delivery that is not what GitLab would send."""
+    """A 4xx answer."""
 
 
 class RateLimitExceeded(BadRequest):
@@ -138,6 +139,14 @@ class GraphQLResponseTypeError(GraphQLException):
 
     def __init__(self, content_type: str | None, response: Any) -> None:
         super().__init__(f"expected JSON from GraphQL, got the type {content_type!r}", response)
+
+
+class MalformedDelivery(GitLabException):
+    """A delivery that cannot be read: 400, 413 or 415."""
+
+    def __init__(self, status_code: HTTPStatus, message: str) -> None:
+        self.status_code = status_code
+        super().__init__(message)
 
 
 class SettingsError(GitLabException):

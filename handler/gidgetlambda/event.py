@@ -16,7 +16,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import BadRequest, ValidationFailure
+from .errors import MalformedDelivery, ValidationFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,9 +85,11 @@ class Event:
         body: the raw bytes, JSON in UTF-8.
         secret: the webhook's secret token; `None` takes only deliveries that carry none.
 
-        Raises `ValidationFailure` where the token is missing, wrong or not expected, and where
-        `X-Gitlab-Event` is missing; `BadRequest` where the content type is not JSON (415) or the
-        body is not a JSON object (400).
+        Raises:
+            ValidationFailure: the token is missing, wrong or not expected, or `X-Gitlab-Event` is
+                missing.
+            MalformedDelivery: the content type is not JSON (415), or the body is not a JSON object
+                (400).
         """
         headers = {name.lower(): value for name, value in headers.items()}
         given = headers.get("x-gitlab-token")
@@ -107,13 +109,13 @@ class Event:
 
         headers: names in lower case.
 
-        Raises `BadRequest`: 415 for a content type other than JSON, 400 for a missing
+        Raises `MalformedDelivery`: 415 for a content type other than JSON, 400 for a missing
         `X-Gitlab-Event` and for a body that is not a JSON object.
         """
         _require_json(headers.get("content-type", ""))
         event = headers.get("x-gitlab-event", "").strip()
         if not event:
-            raise BadRequest(
+            raise MalformedDelivery(
                 HTTPStatus.BAD_REQUEST,
                 "X-Gitlab-Event is missing: is this a request from a GitLab webhook?",
             )
@@ -336,7 +338,7 @@ def _require_json(content_type: str) -> None:
         for charset in charsets
     ):
         return
-    raise BadRequest(
+    raise MalformedDelivery(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         f"the content type must be application/json in UTF-8, not {content_type[:100]!r}",
     )
@@ -346,15 +348,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError:
-        raise BadRequest(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from None
+        raise MalformedDelivery(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from None
     except ValueError as error:
         # Not the error's text for UnicodeDecodeError: it quotes the body.
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
-        raise BadRequest(
+        raise MalformedDelivery(
             HTTPStatus.BAD_REQUEST, f"the body is not the JSON that GitLab sends: {reason}"
         ) from None
     if not isinstance(data, dict):
-        raise BadRequest(
+        raise MalformedDelivery(
             HTTPStatus.BAD_REQUEST,
             f"the body is not a JSON object but a {type(data).__name__}",
         )

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gidgetlambda import BadRequest, ValidationFailure
+from gidgetlambda import ValidationFailure
 from gidgetlambda.delivery import Credentials, Delivery, admit, join_headers, signing_key
+from gidgetlambda.errors import MalformedDelivery
 
 from infra.sandbox.webhooks import sign
 
@@ -193,7 +194,7 @@ def test_authentication_comes_before_parsing() -> None:
 def test_what_is_authentic_and_cannot_be_read(
     headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(MalformedDelivery) as refusal:
         admit(headers | {"x-gitlab-token": "s3cret"}, body, TOKEN_ONLY, now=NOW)
     assert refusal.value.status_code == status
 

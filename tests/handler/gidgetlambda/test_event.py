@@ -3,7 +3,8 @@ import json
 from typing import Any
 
 import pytest
-from gidgetlambda import BadRequest, Event, ValidationFailure
+from gidgetlambda import Event, ValidationFailure
+from gidgetlambda.errors import MalformedDelivery
 
 from tests.handler import payloads
 
@@ -125,7 +126,7 @@ def test_another_content_type_is_415(content_type: str | None) -> None:
     headers = {"x-gitlab-event": "Push Hook"}
     if content_type is not None:
         headers["content-type"] = content_type
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(MalformedDelivery) as refusal:
         Event.from_http(headers, b"{}")
     assert refusal.value.status_code == 415
 
@@ -166,7 +167,7 @@ def test_json_in_utf_8_is_taken(content_type: str) -> None:
     ids=short,
 )
 def test_a_body_that_is_no_json_object_is_400(body: bytes) -> None:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(MalformedDelivery) as refusal:
         Event.from_http(JSON, body)
     assert refusal.value.status_code == 400
     assert len(str(refusal.value)) < 400
