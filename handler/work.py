@@ -8,4 +8,4 @@ with imported_for_good():
     from bot import bot
     from gidgetlambda.consumer import Consumer
 
-lambda_handler = Consumer(bot)
+lambda_handler = Consumer(bot.runtime)

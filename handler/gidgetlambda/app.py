@@ -1,10 +1,10 @@
-"""create_app: the FastAPI application of a bot; its routes and its answers.
+"""create_app: the FastAPI application of a bot, with its routes and its answers.
 
-Whether a delivery is let in is `delivery`'s question, what it is for the router's, and what becomes
-of it the worker's. Here a delivery becomes tasks on the queue, or, without one, is worked on while
-GitLab waits. GitLab disables a webhook that keeps failing, so what was let in is answered with
-success, and a handler's bug is told in the body. Failure (503) is for what GitLab can be asked to
-send again: settings are missing, or the queue takes nothing.
+`delivery` authenticates a delivery, and the router finds the handlers for its event. Here the event
+becomes tasks on the queue, or, in inline mode, the handlers run while GitLab waits. GitLab disables
+a webhook that keeps failing, so an authenticated delivery is answered with success, and a handler's
+failure is reported in the body. A 503 means that GitLab can be asked to resend: settings are
+missing, or the queue does not accept messages.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 """
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .event import Event
-    from .gitlabbot import GitLabBot
     from .redactor import Redactor
-    from .router import Explanation, Route
+    from .router import Evaluation
+    from .runtime import Runtime
 
-BODY_LIMIT = 6 * 1024 * 1024  # bytes: what Lambda takes
+BODY_LIMIT = 6 * 1024 * 1024  # bytes: Lambda accepts no larger event
 BECAUSE_LIMIT = 1000  # characters: GitLab keeps 8 KB of an answer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a delivery is answered with, and what is logged of it."""
+    """The answer to a delivery, for GitLab and for the log."""
 
     status_code: HTTPStatus
     status: str
@@ -58,7 +58,7 @@ class Answer:
     handlers: dict[str, str] | list[str] | None = None
 
     def response(self, redactor: Redactor) -> Response:
-        """The answer as small JSON, which GitLab shows to whoever owns the webhook."""
+        """The answer as small JSON, which GitLab shows to the webhook's owner."""
         body: dict[str, Any] = {"status": self.status}
         if self.because is not None:
             body["because"] = self.because
@@ -70,54 +70,54 @@ class Answer:
         return Response(text, self.status_code, media_type="application/json")
 
 
-def create_app(bot: GitLabBot) -> FastAPI:
-    """The application that takes deliveries for a bot.
+def create_app(runtime: Runtime) -> FastAPI:
+    """The application that receives a bot's deliveries.
 
-    `POST /webhook` and `POST /` take deliveries; `GET /health` tells liveness and version.
+    `POST /webhook` and `POST /` accept deliveries; `GET /health` reports liveness and version.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await bot.aclose()
+        await runtime.aclose()
 
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        # GitLab follows no redirect and takes one for success: "/webhook/" would lose every event.
+        # GitLab follows no redirect and counts one as success: "/webhook/" would lose every event.
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    reception = Reception(bot)
+    receiver = Receiver(runtime)
 
-    # A delivery is read as raw bytes: plain routes spare it FastAPI's parsing of parameters.
+    # A delivery is read as raw bytes: plain routes skip FastAPI's parsing of parameters.
     for path in ("/webhook", "/"):
-        app.add_route(path, reception.receive, methods=["POST"])
+        app.add_route(path, receiver.receive, methods=["POST"])
 
-    # A `Response` needs no model: FastAPI would import all of pydantic.v1 to look for one.
+    # A `Response` needs no model: for another annotation, FastAPI imports all of pydantic.v1.
     @app.get("/health")
     async def health() -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
 
-    for event_type, resembled in bot.router.unknown_event_types().items():
-        hint = f": did you mean {resembled!r}?" if resembled else ""
+    for event_type, similar in runtime.router.unknown_event_types().items():
+        hint = f": did you mean {similar!r}?" if similar else ""
         logger.warning("GitLab sends no event called %r%s", event_type, hint)
     return app
 
 
-class Reception:
-    """Takes deliveries for a bot and answers them."""
+class Receiver:
+    """Receives a bot's deliveries and answers them."""
 
-    def __init__(self, bot: GitLabBot) -> None:
-        self._bot = bot
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._warned_of_signature = False
 
     async def receive(self, request: Request) -> Response:
-        """Answer one delivery, and log what became of it."""
+        """Answer one delivery and report the answer."""
         started = time.monotonic()
         answer = await self._answer(request)
-        self._bot.reporter.delivery(
+        self._runtime.reporter.delivery(
             answer.event,
             status=answer.status_code,
             outcome=answer.status,
@@ -125,11 +125,11 @@ class Reception:
             handlers=answer.handlers or (),
             started=started,
         )
-        return answer.response(self._bot.redactor)
+        return answer.response(self._runtime.redactor)
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            event = await self._admit(request)
+            event = await self._authenticate(request)
         except SettingsError as error:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error))
         except ValidationFailure as error:
@@ -137,76 +137,74 @@ class Reception:
         except MalformedDelivery as error:
             return Answer(error.status_code, "refused", str(error))
         except ClientDisconnect:
-            return Answer(HTTPStatus.BAD_REQUEST, "refused", "the delivery broke off")
-        return await self._deliver(event)
+            return Answer(HTTPStatus.BAD_REQUEST, "refused", "the delivery is incomplete")
+        return await self._handle(event)
 
-    async def _admit(self, request: Request) -> Event:
-        credentials = self._bot.receive_settings.credentials
+    async def _authenticate(self, request: Request) -> Event:
+        credentials = self._runtime.receive_settings.credentials
         headers = join_headers(request.scope["headers"])
         body = await _read(request)
         delivery = admit(headers, body, credentials, now=time.time())
         if delivery.signature_unchecked and not self._warned_of_signature:
             self._warned_of_signature = True
-            logger.warning("deliveries are signed and go unchecked: set GL_SIGNING_TOKEN")
+            logger.warning("the signatures of deliveries are not checked: set GL_SIGNING_TOKEN")
         return delivery.event
 
-    async def _deliver(self, event: Event) -> Answer:
-        """Queue the event for the handlers that it is for, or run them."""
-        router = self._bot.router
-        explanations = router.explain(event)
+    async def _handle(self, event: Event) -> Answer:
+        """Queue the event for its handlers, or run them."""
+        evaluations = self._runtime.router.explain(event)
         if logger.isEnabledFor(logging.DEBUG):
-            self._bot.reporter.routes(event, explanations)
-        judged = list(zip(router.routes, explanations, strict=True))
-        routes = [route for route, explanation in judged if explanation.matched]
-        if not routes:
-            return Answer(HTTPStatus.OK, "ignored", _ignored_because(event, judged), event)
-        queue_url = self._bot.receive_settings.queue_url
+            self._runtime.reporter.routes(event, evaluations)
+        matched = [evaluation for evaluation in evaluations if evaluation.matched]
+        if not matched:
+            return Answer(HTTPStatus.OK, "ignored", _ignored_because(event, evaluations), event)
+        queue_url = self._runtime.receive_settings.queue_url
         if queue_url is not None:
-            return await self._queue(event, routes, queue_url)
-        return await self._run(event, routes)
+            return await self._queue(event, matched, queue_url)
+        return await self._run(event, matched)
 
-    async def _queue(self, event: Event, routes: list[Route], queue_url: str) -> Answer:
-        tasks = [Task(event, route.name, received=time.time()) for route in routes]
+    async def _queue(self, event: Event, matched: list[Evaluation], queue_url: str) -> Answer:
+        names = [evaluation.handler for evaluation in matched]
+        tasks = [
+            Task(event, one.handler, received=time.time(), identity=one.route.identity)
+            for one in matched
+        ]
         try:
-            await self._bot.queue(queue_url).send([task.message() for task in tasks])
+            await self._runtime.queue(queue_url).send([task.message() for task in tasks])
         except TaskTooLarge as error:
-            # Not 413: it would count against the webhook, and GitLab would disable it.
+            # Not 413: it would count as a failure of the webhook, and GitLab would disable it.
             return Answer(HTTPStatus.OK, "too_large", str(error), event)
         except QueueUnavailable as error:
-            # GitLab does not retry, but can be asked to: `gidgetlambda hook resend`.
+            # GitLab does not retry, but can be asked to resend: `gidgetlambda hook resend`.
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error), event)
-        return Answer(HTTPStatus.ACCEPTED, "queued", None, event, [task.handler for task in tasks])
+        return Answer(HTTPStatus.ACCEPTED, "queued", None, event, names)
 
-    async def _run(self, event: Event, routes: list[Route]) -> Answer:
+    async def _run(self, event: Event, matched: list[Evaluation]) -> Answer:
         try:
-            worker = self._bot.worker
+            worker = self._runtime.worker
         except SettingsError as error:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event)
-        outcomes = await worker.run_all(event, routes)
+        outcomes = await worker.run_all(event, matched)
         statuses = {outcome.status for outcome in outcomes.values()}
         status = next(one for one in ("failed", "done", "ignored") if one in statuses)
-        told = {name: str(outcome) for name, outcome in outcomes.items()}
-        return Answer(HTTPStatus.OK, status, None, event, told)
+        handlers = {name: str(outcome) for name, outcome in outcomes.items()}
+        return Answer(HTTPStatus.OK, status, None, event, handlers)
 
 
 async def _read(request: Request) -> bytes:
-    """The raw body. Raises `MalformedDelivery` (413) as soon as it is over the limit."""
+    """The raw body. Raises `MalformedDelivery` (413) as soon as it exceeds the limit."""
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
         if len(chunks) > BODY_LIMIT:
             raise MalformedDelivery(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over {BODY_LIMIT} bytes"
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {BODY_LIMIT} bytes"
             )
     return bytes(chunks)
 
 
-def _ignored_because(event: Event, judged: list[tuple[Route, Explanation]]) -> str:
-    reasons = [
-        f"{route.name}: {explanation.because}"
-        for route, explanation in judged
-        if route.takes(event)
-    ]
+def _ignored_because(event: Event, evaluations: list[Evaluation]) -> str:
+    reasons = [f"{one.handler}: {one.because}" for one in evaluations if one.route.takes(event)]
     if not reasons:
         return f"no handler is registered for {event.event!r}"[:BECAUSE_LIMIT]
     return "; ".join(reasons)[:BECAUSE_LIMIT]

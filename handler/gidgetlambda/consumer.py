@@ -1,8 +1,8 @@
-"""Consumer: takes tasks off the queue, has them worked on, and puts back or parks what failed.
+"""Consumer: takes tasks from the queue, has them run, and delays or parks those that failed.
 
-How a handler is run is the worker's affair, and what its failure means is told by `retries`. SQS
-deletes a message once the function reports no failure for it; parking is therefore send, then
-report none, so that a crash in between repeats the task and loses nothing.
+The worker runs the handlers, and `retries` decides about their failures. SQS deletes a message
+unless the function reports it as a failure. A task is therefore parked by sending it first and by
+reporting no failure then, so that a crash in between repeats the task and loses nothing.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -11,35 +11,35 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import random
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from . import settings
 from .errors import MalformedTask, QueueUnavailable, SettingsError, UnknownHandler
 from .logs import logger, set_level
 from .outcome import Outcome
 from .retries import Try, pause
-from .settings import log_level
 from .task import Message, Parking, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .gitlabbot import GitLabBot
+    from .runtime import Runtime
     from .sqs import Queue
 
-TIME_LEFT_OVER = 3.0  # seconds kept for putting back or parking what ran out of time
-FALLBACK_TIME = 50.0  # seconds, where nothing tells how long the function may run
+RESERVED_TIME = 3.0  # seconds, kept for delaying or parking a task that ran out of time
+DEFAULT_TIME = 50.0  # seconds for the handlers, if the context has no time limit
 
 
 @dataclass(frozen=True)
-class Received:
-    """A message as SQS handed it out.
+class ReceivedMessage:
+    """A message as SQS delivered it.
 
-    sent: when this copy was sent, in seconds since the epoch.
-    tries: how often it was handed out, this time included.
+    Attributes:
+        sent: the time at which this copy was sent, in seconds since the epoch.
+        tries: the receive count, this receipt included.
     """
 
     message_id: str
@@ -50,8 +50,8 @@ class Received:
     tries: int
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Received:
-        """One of the `Records` that Lambda is invoked with."""
+    def from_record(cls, record: Mapping[str, Any]) -> ReceivedMessage:
+        """The message of one of the `Records` of a Lambda event."""
         attributes = record["attributes"]
         return cls(
             message_id=record["messageId"],
@@ -62,8 +62,8 @@ class Received:
             tries=int(attributes["ApproximateReceiveCount"]),
         )
 
-    def tried(self, unanswered_write: bool) -> Try:
-        """This handing out as a try, for deciding what comes next."""
+    def failed_try(self, *, unanswered_write: bool) -> Try:
+        """This receipt as a failed try, for the decision about the next one."""
         return Try(
             age=time.time() - self.sent,
             tries=self.tries,
@@ -73,50 +73,54 @@ class Received:
 
 
 class Consumer:
-    """Works on a bot's queued tasks; called as a Lambda function is."""
+    """Runs a bot's queued tasks; a Lambda function."""
 
-    def __init__(self, bot: GitLabBot) -> None:
-        self._bot = bot
-        set_level(log_level(os.environ))
-        # One event loop for as long as the container lives: connections belong to their loop.
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        set_level(settings.log_level())
+        # One event loop for the lifetime of the container: connections belong to their loop.
         self._runner = asyncio.Runner()
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Work on the messages of one invocation; name those that have to come again."""
-        records = [Received.of(record) for record in event["Records"]]
-        deadline = time.monotonic() + _time(context)
-        failures = self._runner.run(self.consume(records, deadline))
+        """Run the tasks of one invocation; report those that have to be redelivered."""
+        messages = [ReceivedMessage.from_record(record) for record in event["Records"]]
+        deadline = time.monotonic() + _time_for_handlers(context)
+        failures = self._runner.run(self.consume(messages, deadline))
         return {"batchItemFailures": [{"itemIdentifier": one} for one in failures]}
 
     def close(self) -> None:
-        """Close the connections and the event loop. Lambda ends a container without asking."""
-        self._runner.run(self._bot.aclose())
+        """Close the connections and the event loop. Lambda ends a container without this."""
+        self._runner.run(self._runtime.aclose())
         self._runner.close()
 
-    async def consume(self, messages: list[Received], deadline: float) -> list[str]:
-        """Work on messages in their order; return the ids of those that have to come again.
+    async def consume(self, messages: list[ReceivedMessage], deadline: float) -> list[str]:
+        """Run the tasks of messages in order.
 
-        A message that comes again keeps those behind it from running, as the order of a group
-        demands.
+        A message that has to be redelivered stops those behind it, to keep the order of its group.
 
-        deadline: as `time.monotonic` tells time, in seconds.
+        Args:
+            messages: one batch.
+            deadline: the time of `time.monotonic` at which the time for handlers ends, in seconds.
+
+        Returns:
+            The ids of the messages that have to be redelivered.
         """
         for number, message in enumerate(messages):
-            if not await self._settle(message, deadline):
+            if not await self._process(message, deadline):
                 return [one.message_id for one in messages[number:]]
         return []
 
-    async def _settle(self, message: Received, deadline: float) -> bool:
-        """Work on one message; return whether it may leave the queue."""
+    async def _process(self, message: ReceivedMessage, deadline: float) -> bool:
+        """Process one message; return whether SQS may delete it."""
         try:
             task = Task.decode(message.body)
         except MalformedTask as error:
-            return await self._settle_unreadable(message, error)
+            return await self._process_malformed(message, error)
         started = time.monotonic()
-        outcome = await self._work(task, deadline - started)
+        outcome = await self._run(task, deadline - started)
         if outcome.status == "failed":
-            outcome = await self._again_or_park(task, message, outcome)
-        self._bot.reporter.task(
+            outcome = await self._retry_or_park(task, message, outcome)
+        self._runtime.reporter.task(
             task.event,
             task.handler,
             outcome,
@@ -124,47 +128,54 @@ class Consumer:
             attempt=message.tries,
             age=time.time() - task.received,
         )
-        return outcome.status != "again"
+        return outcome.status != "retrying"
 
-    async def _work(self, task: Task, time_limit: float) -> Outcome:
-        redactor = self._bot.redactor
-        routes = {route.name: route for route in self._bot.router.match(task.event)}
-        if task.handler not in routes:
-            names = {route.name for route in self._bot.router.routes}
-            if task.handler in names:
-                return Outcome("ignored", "this version's conditions no longer hold")
+    async def _run(self, task: Task, time_limit: float) -> Outcome:
+        evaluations = [
+            evaluation
+            for evaluation in self._runtime.router.explain(task.event)
+            if evaluation.route.is_called(task.handler)
+        ]
+        if not evaluations:
             unknown = UnknownHandler(f"this version has no handler {task.handler}")
-            return Outcome("failed", redactor.error(unknown), unknown)
+            return Outcome("failed", self._runtime.redactor.error(unknown), unknown)
+        matched = next((one for one in evaluations if one.matched), None)
+        if matched is None:
+            return Outcome("ignored", "this version's conditions no longer hold")
         try:
-            worker = self._bot.worker
+            worker = self._runtime.worker
         except SettingsError as error:
-            return Outcome("failed", redactor.error(error), error)
-        return await worker.run(task.event, routes[task.handler], time_limit=time_limit)
+            return Outcome("failed", self._runtime.redactor.error(error), error)
+        return await worker.run(task.event, matched, time_limit=time_limit)
 
-    async def _again_or_park(self, task: Task, message: Received, failed: Outcome) -> Outcome:
-        """Put a failed task back, or park it; return what became of it."""
+    async def _retry_or_park(
+        self, task: Task, message: ReceivedMessage, failed: Outcome
+    ) -> Outcome:
+        """Delay the next try of a failed task, or park it; return the new outcome."""
         assert failed.error is not None  # noqa: S101 - a failed outcome has one
-        seconds = pause(failed.error, message.tried(failed.unanswered_write))
+        failed_try = message.failed_try(unanswered_write=failed.unanswered_write)
+        seconds = pause(failed.error, failed_try)
         try:
             if seconds is None:
                 await self._parked_queue.send([self._parked(task, message, failed)])
                 return replace(failed, status="parked")
             await self._delay(message, seconds)
         except (QueueUnavailable, SettingsError) as error:
-            # The message comes again by itself, after the queue's visibility timeout.
-            return Outcome("again", f"{failed.because}; {error}", failed.error)
-        return Outcome("again", f"{failed.because}; again in {seconds:.0f} s", failed.error)
+            # SQS redelivers the message after the queue's visibility timeout.
+            return Outcome("retrying", f"{failed.because}; {error}", failed.error)
+        because = f"{failed.because}; the next try is in {seconds:.0f} s"
+        return Outcome("retrying", because, failed.error)
 
-    async def _delay(self, message: Received, seconds: float) -> None:
-        queue = self._bot.queue(self._bot.queue_settings.queue_url)
+    async def _delay(self, message: ReceivedMessage, seconds: float) -> None:
+        queue = self._runtime.queue(self._runtime.queue_settings.queue_url)
         await queue.delay(message.receipt_handle, seconds)
 
     @property
     def _parked_queue(self) -> Queue:
-        return self._bot.queue(self._bot.queue_settings.parked_queue_url)
+        return self._runtime.queue(self._runtime.queue_settings.parked_queue_url)
 
-    def _parked(self, task: Task, message: Received, failed: Outcome) -> Message:
-        redactor = self._bot.redactor
+    def _parked(self, task: Task, message: ReceivedMessage, failed: Outcome) -> Message:
+        redactor = self._runtime.redactor
         parking = Parking(
             at=time.time(),
             because=failed.because or "",
@@ -172,12 +183,12 @@ class Consumer:
             group=message.group,
             traceback=redactor.traceback(failed.error) if failed.error else None,
         )
-        return task.parked(parking).moved_message(message.message_id)
+        return task.parked(parking, message.message_id)
 
-    async def _settle_unreadable(self, message: Received, error: MalformedTask) -> bool:
-        """Put back what is no task, or park it as it is: another version may know it."""
-        seconds = pause(error, message.tried(unanswered_write=False))
-        logger.error("message %s cannot be worked on: %s", message.message_id, error)
+    async def _process_malformed(self, message: ReceivedMessage, error: MalformedTask) -> bool:
+        """Delay a message that is not a task, or park it unchanged: another version may know it."""
+        seconds = pause(error, message.failed_try(unanswered_write=False))
+        logger.error("message %s cannot be processed: %s", message.message_id, error)
         try:
             if seconds is not None:
                 await self._delay(message, seconds)
@@ -185,15 +196,15 @@ class Consumer:
             digest = hashlib.sha256(f"{message.message_id} {message.body}".encode()).hexdigest()
             await self._parked_queue.send([Message(message.body, digest, digest)])
         except (QueueUnavailable, SettingsError) as refusal:
-            logger.error("message %s comes again: %s", message.message_id, refusal)
+            logger.error("message %s will be redelivered: %s", message.message_id, refusal)
             return False
-        self._bot.metrics.count("Parked")
+        self._runtime.metrics.count("Parked")
         return True
 
 
-def _time(context: Any) -> float:
-    """How long handlers may run in this invocation, in seconds."""
+def _time_for_handlers(context: Any) -> float:
+    """The time that handlers may take in this invocation, in seconds."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     if remaining is None:
-        return FALLBACK_TIME
-    return max(1.0, float(remaining()) / 1000 - TIME_LEFT_OVER)
+        return DEFAULT_TIME
+    return max(1.0, float(remaining()) / 1000 - RESERVED_TIME)

@@ -1,31 +1,35 @@
 """Every exception that this package raises, as one tree.
 
-    GitLabException
-    ├── ValidationFailure            a delivery is not proven to come from GitLab
-    ├── HTTPException                GitLab answered with something else than success
+    GitLabException                  what a handler can catch
+    ├── ValidationFailure            a delivery is not authenticated
+    ├── MalformedDelivery            a delivery cannot be read
+    ├── HTTPException                GitLab answered with another status than success
     │   ├── RedirectionException     3xx that is not followed
     │   ├── BadRequest               4xx
     │   │   ├── RateLimitExceeded    429, or 403 with nothing remaining
     │   │   └── InvalidField         422
     │   └── GitLabBroken             5xx, or success with a body that cannot be read
-    ├── GraphQLException             GraphQL answered with something else than data
+    ├── GraphQLException             GraphQL answered without data
     │   ├── BadGraphQLRequest        4xx
     │   │   └── GraphQLAuthorizationFailure    401
-    │   ├── QueryError               the query itself failed
+    │   ├── QueryError               the query failed
     │   └── GraphQLResponseTypeError the answer is not JSON
-    ├── MalformedDelivery            a delivery cannot be read
     ├── SettingsError                settings are missing or malformed
-    ├── NoTarget                     there is nothing to comment on or react to
-    ├── TryAgain                     a handler asks to be run again later
-    ├── OutOfTime                    a handler took longer than its time limit
-    ├── NotRun                       a handler could not be run at all
-    ├── TaskTooLarge                 a task does not fit on the queue
-    ├── MalformedTask                a message on the queue is no task
-    ├── UnknownHandler               a task is for a handler that this version does not have
-    └── QueueUnavailable             the queue does not take what it is sent
+    └── NoTarget                     the event has nothing to comment on or to react to
 
-The names down to `GraphQLResponseTypeError` and their arguments are gidgetlab's. What httpx raises
-(`httpx.RequestError`: no connection, no answer in time, a garbled one) passes through as it is.
+    TryAgain                         a handler asks to be retried later
+    OutOfTime                        a handler exceeded its time limit
+    NotRun                           a handler could not be run
+    TaskTooLarge                     a task does not fit on the queue
+    MalformedTask                    a message on the queue is not a task
+    UnknownHandler                   a task names a handler that this version does not have
+    QueueUnavailable                 the queue does not accept messages
+
+`TryAgain` is control flow and those below it are internal, so they are no `GitLabException`: a
+handler's `except GitLabException` does not swallow them. The names down to
+`GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are gidgetlab's.
+Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer) are raised
+unchanged.
 """
 
 from __future__ import annotations
@@ -40,22 +44,35 @@ if TYPE_CHECKING:
 
 
 class GitLabException(Exception):  # noqa: N818 - gidgetlab's name
-    """The base of every exception of this package."""
+    """The base of the exceptions that concern GitLab and this bot's settings."""
 
 
 class ValidationFailure(GitLabException):
-    """A delivery could not be proven to come from GitLab.
+    """A delivery is not authenticated.
 
     https://docs.gitlab.com/user/project/integrations/webhooks/#validate-payloads-by-using-a-secret-token
     """
 
 
-class HTTPException(GitLabException):
-    """An HTTP answer other than success.
+class MalformedDelivery(GitLabException):
+    """A delivery that cannot be read.
 
-    `status_code` is an `http.HTTPStatus`, or a plain `int` where HTTP knows no such status.
-    `request` names what was asked ("POST https://…/notes", without the query), once it is known,
-    and where that was redirected to.
+    Attributes:
+        status_code: the status of the answer: 400, 413 or 415.
+    """
+
+    def __init__(self, status_code: HTTPStatus, message: str) -> None:
+        self.status_code = status_code
+        super().__init__(message)
+
+
+class HTTPException(GitLabException):
+    """An answer of GitLab whose status is not success.
+
+    Attributes:
+        status_code: an `http.HTTPStatus`, or a plain `int` if HTTP does not define the status.
+        request: the request that was answered ("POST https://…/notes", without the query) and
+            its redirections, once they are known.
     """
 
     request: str | None = None
@@ -66,7 +83,7 @@ class HTTPException(GitLabException):
 
 
 class RedirectionException(HTTPException):
-    """A 3xx answer that is not followed: to another request than a GET or HEAD, or to too many."""
+    """A 3xx answer that is not followed: not to a GET or HEAD, or one redirection too many."""
 
 
 class BadRequest(HTTPException):
@@ -74,10 +91,12 @@ class BadRequest(HTTPException):
 
 
 class RateLimitExceeded(BadRequest):
-    """GitLab takes no more requests for now: 429, or 403 with nothing remaining.
+    """GitLab accepts no more requests for now: 429, or 403 with nothing remaining.
 
-    `retry_after` is the number of seconds that GitLab asks to wait, `None` where it names none.
     https://docs.gitlab.com/security/rate_limits/
+
+    Attributes:
+        retry_after: the number of seconds that GitLab asks to wait, if it says so.
     """
 
     def __init__(
@@ -93,7 +112,11 @@ class RateLimitExceeded(BadRequest):
 
 
 class InvalidField(BadRequest):
-    """A 422 answer; `errors` holds what GitLab says of the fields."""
+    """A 422 answer.
+
+    Attributes:
+        errors: GitLab's description of the invalid fields.
+    """
 
     def __init__(self, errors: Any, *args: Any) -> None:
         self.errors = errors
@@ -105,7 +128,11 @@ class GitLabBroken(HTTPException):
 
 
 class GraphQLException(GitLabException):
-    """The base of what GraphQL can answer besides data; `response` holds that answer."""
+    """The base of the GraphQL exceptions.
+
+    Attributes:
+        response: GraphQL's answer.
+    """
 
     def __init__(self, message: str, response: Any) -> None:
         self.response = response
@@ -121,14 +148,14 @@ class BadGraphQLRequest(GraphQLException):
 
 
 class GraphQLAuthorizationFailure(BadGraphQLRequest):
-    """A 401 answer to a GraphQL query: the access token is wrong or expired."""
+    """A 401 answer to a GraphQL query: the access token is wrong or has expired."""
 
     def __init__(self, response: Any) -> None:
         super().__init__(HTTPStatus.UNAUTHORIZED, response)
 
 
 class QueryError(GraphQLException):
-    """GraphQL took the query and reported errors."""
+    """GraphQL accepted the query and reported errors."""
 
     def __init__(self, response: Any) -> None:
         super().__init__(graphql_message(response) or str(response), response)
@@ -141,16 +168,12 @@ class GraphQLResponseTypeError(GraphQLException):
         super().__init__(f"expected JSON from GraphQL, got the type {content_type!r}", response)
 
 
-class MalformedDelivery(GitLabException):
-    """A delivery that cannot be read: 400, 413 or 415."""
-
-    def __init__(self, status_code: HTTPStatus, message: str) -> None:
-        self.status_code = status_code
-        super().__init__(message)
-
-
 class SettingsError(GitLabException):
-    """Settings are missing or malformed; `problems` names each of them and its remedy."""
+    """Settings are missing or malformed.
+
+    Attributes:
+        problems: one text per setting, with the remedy.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -158,16 +181,18 @@ class SettingsError(GitLabException):
 
 
 class NoTarget(GitLabException):
-    """The event is about nothing that can be commented on or reacted to."""
+    """The event has nothing that can be commented on or reacted to."""
 
 
-class TryAgain(GitLabException):
-    """Raised by a handler that wants to be run again on the same event.
+class TryAgain(Exception):  # noqa: N818 - it is control flow, not an error
+    """A handler raises this to be retried later with the same event.
 
-    That takes a queue: a handler that runs while GitLab waits has failed.
+    A retry needs the queue: in inline mode, the handler has failed.
 
-    after: in how many seconds; SQS lets a message wait for 12 hours at most, and hands it out
-        about a hundred times: after 90 tries the task is parked.
+    Args:
+        after: the delay in seconds. SQS delays a message by at most 12 hours and delivers it about
+            a hundred times; the task is parked after 90 tries.
+        because: the reason, for the log.
     """
 
     def __init__(self, after: float = 60.0, because: str = "the handler asked for it") -> None:
@@ -175,32 +200,32 @@ class TryAgain(GitLabException):
         super().__init__(because)
 
 
-class OutOfTime(GitLabException):
-    """A handler took longer than its time limit."""
+class OutOfTime(Exception):  # noqa: N818
+    """A handler exceeded its time limit."""
 
 
-class NotRun(GitLabException):
-    """A handler could not be run at all, for a cause that its owner can mend."""
+class NotRun(Exception):  # noqa: N818
+    """A handler could not be run; it needs the owner's action."""
 
 
-class TaskTooLarge(GitLabException):
+class TaskTooLarge(Exception):  # noqa: N818
     """A task does not fit on the queue, even deflated."""
 
 
-class MalformedTask(GitLabException):
-    """A message on the queue is no task, or one of a later version."""
+class MalformedTask(Exception):  # noqa: N818
+    """A message on the queue is not a task, or is a task of a later version."""
 
 
-class UnknownHandler(GitLabException):
-    """A task is for a handler that this version of the code does not have."""
+class UnknownHandler(Exception):  # noqa: N818
+    """A task names a handler that this version of the code does not have."""
 
 
-class QueueUnavailable(GitLabException):
-    """The queue did not take, within its time, what it was sent."""
+class QueueUnavailable(Exception):  # noqa: N818
+    """The queue did not accept a message within its time limit."""
 
 
 def known_status(status_code: int) -> HTTPStatus | int:
-    """The `HTTPStatus` of that number, or the number itself where HTTP knows none."""
+    """The `HTTPStatus` of a number, or the number itself if HTTP does not define it."""
     try:
         return HTTPStatus(status_code)
     except ValueError:
@@ -208,14 +233,14 @@ def known_status(status_code: int) -> HTTPStatus | int:
 
 
 def phrase(status_code: HTTPStatus | int) -> str:
-    """What HTTP calls that status: "Not Found"."""
+    """HTTP's phrase for a status: "Not Found"."""
     if isinstance(status_code, HTTPStatus):
         return status_code.phrase
     return f"HTTP status {status_code}"
 
 
 def graphql_message(response: Any) -> str | None:
-    """The first error's message in a GraphQL answer, `None` where there is none."""
+    """The message of the first error in a GraphQL answer, if there is one."""
     try:
         message = response["errors"][0]["message"]
     except (TypeError, KeyError, IndexError):

@@ -1,7 +1,7 @@
-"""Reporter: one structured line and the metrics of each delivery and each task.
+"""Reporter: one structured log line and the metrics of each delivery and each task.
 
-Lines go through the standard `logging`, whose `extra` keys Lambda's JSON format (`LoggingConfig:
-{LogFormat: JSON}`) writes as fields.
+The lines go through the standard `logging`. Lambda's JSON format (`LoggingConfig: {LogFormat:
+JSON}`) writes the keys of `extra` as fields.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .outcome import Outcome
     from .redactor import Redactor
-    from .router import Explanation
+    from .router import Evaluation
 
 logger = logging.getLogger("gidgetlambda")
 
-# Libraries whose lines would repeat what is told here, or tell a secret: botocore tells what it
-# signs, the session token included.
-TALKATIVE = ("botocore", "httpcore", "httpx", "mangum")
+# Libraries whose lines repeat those of the reporter, or contain a secret: botocore logs the text
+# that it signs, with the session token.
+NOISY_LIBRARIES = ("botocore", "httpcore", "httpx", "mangum")
 
 DELIVERY_METRICS = {
     "ignored": "Ignored",
@@ -38,14 +38,17 @@ DELIVERY_METRICS = {
 
 
 def set_level(level: int) -> None:
-    """Log what is of this level of `logging` or above, and of libraries their warnings only."""
+    """Set the level of this package's log lines, as a number of `logging`.
+
+    Of the libraries, only warnings and errors are logged.
+    """
     logger.setLevel(level)
-    for name in TALKATIVE:
+    for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 class Reporter:
-    """Tells what becomes of deliveries and tasks."""
+    """Logs and counts deliveries and tasks."""
 
     def __init__(self, redactor: Redactor, metrics: Metrics) -> None:
         self._redactor = redactor
@@ -61,11 +64,15 @@ class Reporter:
         handlers: Iterable[str],
         started: float,
     ) -> None:
-        """A delivery was answered.
+        """Report the answer to a delivery.
 
-        event: `None` where it was not let in.
-        status: of the HTTP answer.
-        started: as `time.monotonic` told it, in seconds.
+        Args:
+            event: `None` for a delivery that was refused.
+            status: the HTTP status of the answer.
+            outcome: the word in the answer.
+            because: the reason in the answer.
+            handlers: the names of the handlers.
+            started: the time of `time.monotonic` at the start, in seconds.
         """
         self._metrics.count("Received")
         if outcome == "refused":
@@ -83,16 +90,16 @@ class Reporter:
             milliseconds=_milliseconds_since(started),
         )
 
-    def routes(self, event: Event, explanations: Iterable[Explanation]) -> None:
-        """For which routes an event is, and why; told at the level DEBUG."""
-        for explanation in explanations:
+    def routes(self, event: Event, evaluations: Iterable[Evaluation]) -> None:
+        """Report, at the level DEBUG, for which routes an event is and why."""
+        for evaluation in evaluations:
             self._log(
                 logging.DEBUG,
                 "route",
                 event,
-                handler=explanation.handler,
-                matched=explanation.matched,
-                because=explanation.because,
+                handler=evaluation.handler,
+                matched=evaluation.matched,
+                because=evaluation.because,
             )
 
     def task(
@@ -105,13 +112,17 @@ class Reporter:
         attempt: int = 1,
         age: float | None = None,
     ) -> None:
-        """A handler was run on an event, or could not be.
+        """Report the outcome of a handler's run on an event.
 
-        started: as `time.monotonic` told it, in seconds.
-        attempt: 1 for the first.
-        age: since the delivery of a task that was queued, in seconds.
+        Args:
+            event: the event.
+            handler: the handler's name.
+            outcome: the outcome.
+            started: the time of `time.monotonic` at the start, in seconds.
+            attempt: the number of the try, from 1.
+            age: the time since the delivery of a queued task, in seconds; `None` in inline mode.
         """
-        # While GitLab waits, a task that is ignored is a delivery that is, and counted as one.
+        # In inline mode, an ignored task is an ignored delivery and is counted as one.
         if age is not None or outcome.status != "ignored":
             self._metrics.count(outcome.status.capitalize())
         if age is not None and outcome.status == "done":
@@ -133,7 +144,7 @@ class Reporter:
         )
 
     def _log(self, level: int, message: str, event: Event | None, **fields: Any) -> None:
-        """Write one line with those fields that are not `None`."""
+        """Write one line with the fields that are not `None`."""
         if not logger.isEnabledFor(level):
             return
         if event is not None:
@@ -148,24 +159,26 @@ class Reporter:
 
 
 class LineFormatter(logging.Formatter):
-    """A line with its fields, for a terminal: `INFO task handler=… outcome=done`.
+    """Formats a record as one line with its fields: `INFO task handler=… outcome=done`.
 
-    A traceback stands below it. No other field starts a line: a payload's text could forge one.
+    A traceback follows on lines of its own. No other field can begin a line, because a payload's
+    text could then imitate one.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {key: str(record.__dict__[key]) for key in _extra(record)}
+        """The text of a record."""
+        fields = {key: str(record.__dict__[key]) for key in _extra_keys(record)}
         traceback = fields.pop("traceback", "")
         if record.exc_info:
             traceback = self.formatException(record.exc_info)
-        told = (f"{key}={value}".replace("\n", r"\n") for key, value in fields.items())
-        line = " ".join((record.levelname, record.getMessage(), *told))
+        texts = (f"{key}={value}".replace("\n", r"\n") for key, value in fields.items())
+        line = " ".join((record.levelname, record.getMessage(), *texts))
         return "\n".join((line, *traceback.splitlines()))
 
 
-def _extra(record: logging.LogRecord) -> list[str]:
-    plain = logging.makeLogRecord({}).__dict__
-    return [key for key in record.__dict__ if key not in plain and key != "taskName"]
+def _extra_keys(record: logging.LogRecord) -> list[str]:
+    standard = logging.makeLogRecord({}).__dict__
+    return [key for key in record.__dict__ if key not in standard and key != "taskName"]
 
 
 def _milliseconds_since(started: float) -> float:

@@ -1,11 +1,9 @@
-"""The hidden marks in the bot's own notes: write them, find them.
+"""The hidden markers in the bot's own notes.
 
-A mark is an HTML comment at a note's very end, which GitLab keeps and does not show. It tells a
-note that the bot wrote for an event from one that a person wrote, and one such note from another,
-so that a task that is tried again finds what it has posted already. A mark in somebody else's note
-means nothing; who wrote a note is for the caller to ask.
-
-Takes values and returns values.
+A marker is an HTML comment at the very end of a note, which GitLab keeps and does not show. It
+distinguishes a note that the bot wrote for an event from a person's note and from the bot's other
+notes, so that a retried task finds the note that it has already posted. A marker in somebody else's
+note means nothing; the caller checks the author. This module performs no I/O.
 
 https://docs.gitlab.com/api/notes/ and https://docs.gitlab.com/user/project/quick_actions/
 """
@@ -17,9 +15,9 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-MARK = re.compile(r"<!-- gidgetlambda ([0-9a-f]{32}) -->\s*\Z")
+MARKER = re.compile(r"<!-- gidgetlambda ([0-9a-f]{32}) -->\s*\Z")
 
-# What creates or changes a note, below /api/v4: the endings of its path.
+# The ends of the paths, below /api/v4, that create or change a note.
 NOTE_PATHS = re.compile(
     r"""/ (?: notes | discussions | draft_notes ) (?: / [^/]+ )? \Z
       | / discussions / [^/]+ / notes (?: / [^/]+ )? \Z
@@ -29,20 +27,13 @@ NOTE_PATHS = re.compile(
 NOTE_METHODS = frozenset({"POST", "PUT", "PATCH"})
 NOTE_FIELDS = ("body", "note")
 
-NOTE_MUTATION = re.compile(r"\b(?:create|update)(?:Image)?(?:Diff)?(?:Note|Discussion)\b")
-GRAPHQL_BODY = re.compile(
-    r'(\bbody\s*:\s*)("""(?:\\"""|(?!""").)*|"(?:[^"\\\n]|\\.)*)(?=")', re.DOTALL
-)
-
-BODY_VARIABLE = re.compile(r"\bbody\s*:\s*\$(\w+)")
-
 QUICK_ACTION = re.compile(r"/[a-z_]+(?:\s|\Z)")
-# Backticks after a fence of backticks make it code within a line.
+# A line that opens or closes a code block. After backticks, another backtick makes it inline code.
 FENCE = re.compile(r" {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))\Z")
 
 
 def identity(*parts: str) -> str:
-    """What tells one of the bot's notes from the others: a hash of what it was written for."""
+    """The identity of a note: a hash of everything that distinguishes it from other notes."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
@@ -51,36 +42,42 @@ def identity(*parts: str) -> str:
 
 
 def mark(text: str, identity: str) -> str:
-    """The note's text with its mark.
+    """The text of a note with its marker.
 
-    A text of quick actions alone, or of nothing, stays as it is: GitLab makes no note of it, and
-    would make an empty one of the mark.
+    A text without anything but quick actions is returned unchanged: GitLab creates no note from it,
+    and would create an empty one from the marker.
     """
-    if _makes_no_note(text):
+    if _creates_no_note(text):
         return text
     return f"{text.rstrip()}{_closing_fence(text)}\n\n<!-- gidgetlambda {identity} -->"
 
 
 def find(text: object) -> str | None:
-    """The identity in a note's mark, `None` where it bears none.
+    """The identity in the marker of a note, `None` if it has no marker.
 
-    Only the last words count, so that a mark which the bot repeats from elsewhere means nothing.
+    Only the end of the note counts: a marker that the bot quotes means nothing.
     """
-    match = MARK.search(text) if isinstance(text, str) else None
+    match = MARKER.search(text) if isinstance(text, str) else None
     return match.group(1) if match else None
 
 
 def mark_request(method: str, url: str, data: Any, identity: str) -> tuple[str, Any]:
-    """A REST request's URL and data, with the mark in the note that it writes, if it writes one.
+    """The URL and the data of a REST request, with a marker in the note that it writes, if any.
 
-    method: in capitals.
-    url: absolute, with its query.
+    Args:
+        method: in capitals.
+        url: absolute, with its query.
+        data: the decoded body.
+        identity: of the note.
     """
     parts = urlsplit(url)
     if method not in NOTE_METHODS or not NOTE_PATHS.search(parts.path.rstrip("/")):
         return url, data
     if isinstance(data, dict):
-        data = _mark_fields(data, identity)
+        data = {
+            name: mark(value, identity) if name in NOTE_FIELDS and isinstance(value, str) else value
+            for name, value in data.items()
+        }
     query = parse_qsl(parts.query, keep_blank_values=True)
     if any(name in NOTE_FIELDS for name, _ in query):
         marked = [(n, mark(v, identity) if n in NOTE_FIELDS else v) for n, v in query]
@@ -88,46 +85,13 @@ def mark_request(method: str, url: str, data: Any, identity: str) -> tuple[str, 
     return url, data
 
 
-def mark_graphql(
-    query: str, variables: dict[str, Any], identity: str
-) -> tuple[str, dict[str, Any]]:
-    """A GraphQL query and its variables, with the mark in the note that it writes, if any."""
-    if not NOTE_MUTATION.search(query):
-        return query, variables
-    query = GRAPHQL_BODY.sub(lambda match: _mark_literal(match, identity), query)
-    bodies = (*NOTE_FIELDS, *BODY_VARIABLE.findall(query))
-    variables = _mark_fields(variables, identity, bodies)
-    return query, {
-        name: _mark_fields(value, identity) if isinstance(value, dict) else value
-        for name, value in variables.items()
-    }
-
-
-def _mark_fields(
-    fields: dict[str, Any], identity: str, names: tuple[str, ...] = NOTE_FIELDS
-) -> dict[str, Any]:
-    return {
-        name: mark(value, identity) if name in names and isinstance(value, str) else value
-        for name, value in fields.items()
-    }
-
-
-def _mark_literal(match: re.Match[str], identity: str) -> str:
-    """A GraphQL string literal without its closing quote, with the mark before it."""
-    label, literal = match.groups()
-    if _makes_no_note(literal.lstrip('"').replace(r"\n", "\n")):
-        return match[0]
-    newlines = "\n\n" if literal.startswith('"""') else r"\n\n"
-    return f"{label}{literal}{newlines}<!-- gidgetlambda {identity} -->"
-
-
-def _makes_no_note(text: str) -> bool:
+def _creates_no_note(text: str) -> bool:
     lines = [line.strip() for line in text.splitlines()]
     return all(QUICK_ACTION.match(line) for line in lines if line)
 
 
 def _closing_fence(text: str) -> str:
-    """What closes a code block that the text leaves open: the mark would show inside it."""
+    """The end of a code block that the text leaves open: inside it, the marker would be visible."""
     opened: str | None = None
     for line in text.splitlines():
         match = FENCE.match(line)

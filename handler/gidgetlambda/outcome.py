@@ -1,4 +1,4 @@
-"""Outcome: what became of one handler's run on one event."""
+"""Outcome: the result of one handler's run on one event."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one handler's run.
+    """The result of one handler's run.
 
-    status: done, ignored or failed; a failed run of a queued task ends as again or parked.
-    because: why, where it is not done.
-    error: what the handler failed with.
-    unanswered_write: GitLab may still act on a request of it whose answer never came.
+    Attributes:
+        status: done, ignored or failed; a failed run of a queued task becomes retrying or parked.
+        because: the reason, unless it is done.
+        error: the exception that the handler failed with.
+        unanswered_write: GitLab may still act on a request whose answer never came.
     """
 
-    status: Literal["done", "ignored", "failed", "again", "parked"]
+    status: Literal["done", "ignored", "failed", "retrying", "parked"]
     because: str | None = None
     error: BaseException | None = field(default=None, repr=False, compare=False)
     unanswered_write: bool = False

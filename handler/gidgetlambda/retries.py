@@ -1,7 +1,7 @@
-"""What becomes of a task whose handler failed: again after some time, or parked.
+"""The decision about a task whose handler failed: it is retried after some time, or parked.
 
-Takes values and returns values; `consumer` does what is decided here. Age decides more than the
-number of tries does, since SQS also counts tries in which no handler ran.
+The age of the task decides more than its number of tries, since SQS also counts receipts without a
+run of the handler. This module performs no I/O; `consumer` acts on the decision.
 
 https://docs.gitlab.com/security/rate_limits/
 """
@@ -31,27 +31,28 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 PAUSES = (10.0, 30.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
-LONG_PAUSE = 5 * HOUR  # for what waits for its owner, after the first day: few tries in 13 days
+LONG_PAUSE = 5 * HOUR  # after the first day, if the owner has to act: few tries in 13 days
 RATE_LIMIT_PAUSE = MINUTE
 RATE_LIMIT_STRETCH = 8
-RATE_LIMIT_LONGEST_PAUSE = 40 * MINUTE  # where GitLab does not ask for more
+RATE_LIMIT_LONGEST_PAUSE = 40 * MINUTE  # unless GitLab asks for more
 UNANSWERED_WRITE_PAUSE = 90.0
 NOT_YET_CONSISTENT = MINUTE
 DEPLOYMENT = 10 * MINUTE
 ENOUGH_TRIES, ENOUGH_AGE = 8, 110 * MINUTE
 RATE_LIMIT_AGE = DAY
-LAST_AGE = 13 * DAY  # SQS forgets a message after 14
-LAST_TRIES = 90  # SQS moves it by itself, without the reason, after 100
+LAST_AGE = 13 * DAY  # SQS deletes a message after 14
+LAST_TRIES = 90  # after 100, SQS moves the message itself, without the reason
 
 
 @dataclass(frozen=True)
 class Try:
-    """One try of a task that failed.
+    """One failed try of a task.
 
-    age: of this copy on the queue, in seconds.
-    tries: how often SQS handed this copy out, this time included.
-    unanswered_write: GitLab may still act on a request whose answer never came.
-    jitter: a random number from 0 to 1.
+    Attributes:
+        age: the age of this copy on the queue, in seconds.
+        tries: the number of times that SQS delivered this copy, this one included.
+        unanswered_write: GitLab may still act on a request whose answer never came.
+        jitter: a random number from 0 to 1.
     """
 
     age: float
@@ -61,7 +62,7 @@ class Try:
 
 
 def pause(error: BaseException, tried: Try) -> float | None:
-    """For how many seconds the task has to wait, `None` where it is to be parked."""
+    """The number of seconds until the next try; `None` to park the task."""
     if tried.age >= LAST_AGE or tried.tries >= LAST_TRIES:
         return None
     seconds = _pause(error, tried)
@@ -79,13 +80,13 @@ def _pause(error: BaseException, tried: Try) -> float | None:
         case RateLimitExceeded():
             return _rate_limited(error, tried)
         case GitLabBroken() | httpx.RequestError() | OutOfTime():
-            worn_out = tried.tries >= ENOUGH_TRIES and tried.age >= ENOUGH_AGE
-            return None if worn_out else _step(tried)
+            exhausted = tried.tries >= ENOUGH_TRIES and tried.age >= ENOUGH_AGE
+            return None if exhausted else _step(tried)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
         case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
-        # What waits for its owner. GitLab answers 401 to a token that expired, whoever asks.
+        # These need the owner's action. GitLab answers 401 to every request of an expired token.
         case (
             NotRun()
             | SettingsError()
@@ -99,12 +100,12 @@ def _pause(error: BaseException, tried: Try) -> float | None:
 def _rate_limited(error: RateLimitExceeded, tried: Try) -> float | None:
     if tried.age >= RATE_LIMIT_AGE:
         return None
-    asked = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
-    # A limit that held for hours is not asked every minute: the tries have to last for a day.
+    seconds = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
+    # The number of tries has to last for a day, so the pauses grow with the age of the task.
     stretched = min(tried.age / RATE_LIMIT_STRETCH, RATE_LIMIT_LONGEST_PAUSE)
-    asked = max(asked, PAUSES[0], stretched)
-    # Tasks that were turned away together must not come back together.
-    return asked + tried.jitter * max(asked / 4, 10.0)
+    seconds = max(seconds, PAUSES[0], stretched)
+    # Tasks that were refused together must not be retried together.
+    return seconds + tried.jitter * max(seconds / 4, 10.0)
 
 
 def _step(tried: Try) -> float:
@@ -112,6 +113,6 @@ def _step(tried: Try) -> float:
 
 
 def _longest(pauses: list[float | None]) -> float | None:
-    """Of several errors of one handler: parked if one of them cannot heal."""
+    """The pause after several errors of one handler: `None` if one of them is non-retryable."""
     known = [seconds for seconds in pauses if seconds is not None]
     return max(known) if len(known) == len(pauses) else None

@@ -1,7 +1,7 @@
 """Router and Route: which handlers an event is for.
 
-Takes values and returns values. `dispatch` runs the handlers plainly, as in gidgetlab; time
-limits, outcomes and the guard against loops are the worker's.
+`dispatch` runs the handlers directly, as in gidgetlab; time limits, outcomes and own events are the
+worker's concern. This module performs no I/O.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
@@ -9,16 +9,23 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/
 from __future__ import annotations
 
 import dataclasses
-import functools
-import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, TypeAlias, TypeVar, get_args
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from .registration import (
+    function_key,
+    handler_name,
+    require_conditions,
+    require_event_types,
+    require_handler,
+    require_name,
+    takes_settings,
+)
+from .router_settings import changed_settings, require_settings
 
+if TYPE_CHECKING:
     from .event import Event
     from .gitlab import GitLabAPI
 
@@ -62,8 +69,10 @@ MISSING = object()
 class Route:
     """A handler with the conditions under which an event is for it.
 
-    name: `module:qualname`, which tells it from the other handlers of its router.
-    settings: what a handler that names a `settings` argument receives.
+    Attributes:
+        name: the handler's name in logs, metrics and new tasks.
+        formerly: the handler's first name, if it was renamed.
+        settings: the argument `settings`; `None` if the handler has no such parameter.
     """
 
     handler: AsyncCallback
@@ -72,97 +81,145 @@ class Route:
     when: Callable[[Event], object] | None
     from_self: bool
     settings: Any
-    takes_settings: bool
     name: str
+    formerly: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The name that markers, group ids and deduplication ids are computed from.
+
+        It is the handler's first name, so that a renaming loses no note and no order of tasks.
+        """
+        return self.formerly or self.name
 
     def takes(self, event: Event) -> bool:
-        """Whether the event is of the type that this route is for; nothing else is looked at."""
+        """Whether the event has the type of this route; the other conditions do not matter."""
         return self.event_type in (event.event, EVERY_EVENT)
 
-    def refusal(self, event: Event) -> str | None:
-        """Why the event is not for this handler, `None` where it is.
-
-        A `when` that raises refuses nothing: running the handler raises it again, as that
-        handler's failure, and no event is lost to it in silence.
-        """
-        if not self.takes(event):
-            return f"it takes {self.event_type!r}"
-        for name, wanted in self.filters.items():
-            actual = _look_up(event, name)
-            if actual is MISSING:
-                return f"{name} is missing from the event"
-            if not _fits(wanted, actual):
-                return f"{name} is {_told(actual)}, not {_short(wanted)}"
-        if self._when_refuses(event):
-            return "its `when` says no"
-        return None
+    def is_called(self, name: str) -> bool:
+        """Whether a name, of a queued task for example, is this handler's present or first one."""
+        return name in (self.name, self.formerly)
 
     async def run(self, event: Event, *args: Any, **kwargs: Any) -> None:
-        """Run the handler, with its router's settings where it names them."""
-        if self.when is not None and not self.when(event):
-            return
-        if self.takes_settings and self.settings is not None:
+        """Run the handler."""
+        if self.settings is not None:
             kwargs.setdefault("settings", self.settings)
         await self.handler(event, *args, **kwargs)
 
-    def _when_refuses(self, event: Event) -> bool:
-        if self.when is None:
-            return False
-        try:
-            return not self.when(event)
-        except (Exception, SystemExit):
-            return False
-
 
 @dataclass(frozen=True)
-class Explanation:
-    """Whether an event is for a handler, and why."""
+class Evaluation:
+    """Whether an event is for a route.
 
-    handler: str
-    matched: bool
-    because: str
+    Attributes:
+        refusal: the condition that does not hold; `None` if all hold.
+        error: the exception that `when` raised. It does not refuse the event: it is raised when
+            the handler is run, so that it counts as the handler's failure and no event is lost.
+    """
+
+    route: Route
+    refusal: str | None = None
+    error: BaseException | None = None
+
+    @property
+    def handler(self) -> str:
+        """The name of the handler."""
+        return self.route.name
+
+    @property
+    def matched(self) -> bool:
+        """Whether the event is for the handler."""
+        return self.refusal is None
+
+    @property
+    def because(self) -> str:
+        """The reason why the event is or is not for the handler."""
+        return self.refusal or "its conditions hold"
+
+    async def run(self, event: Event, *args: Any, **kwargs: Any) -> None:
+        """Run the handler. Raises the exception that `when` raised."""
+        if self.error is not None:
+            raise self.error
+        await self.route.run(event, *args, **kwargs)
 
 
 class Router:
-    """Which handlers are registered for which events.
+    """The handlers that are registered for events.
 
-    routers: further routers whose routes are taken over, with their settings.
-    settings: a frozen dataclass with defaults, for the handlers of this router that name a
-        `settings` argument.
+    Args:
+        routers: further routers, as for `include`.
+        name: the first part of the names of this router's handlers: `name.function`.
+        settings: an instance of a frozen dataclass with defaults, which handlers of this router
+            receive as their argument `settings`.
 
-    Raises `TypeError` where `settings` is no instance of a frozen dataclass with defaults.
+    Raises:
+        TypeError: the name or the settings cannot be used.
     """
 
-    def __init__(self, *routers: Router, settings: Any = None) -> None:
+    def __init__(self, *routers: Router, name: str | None = None, settings: Any = None) -> None:
+        require_name(name, "name")
         if settings is not None:
-            _require_settings(settings)
+            require_settings(settings)
+        self.name = name
         self.settings = settings
         self._routes: list[Route] = []
-        for router in routers:
-            for route in router.routes:
-                self._append(route)
+        self._included_in: list[Router] = []
+        self.include(*routers)
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """The registered routes, in their order."""
         return tuple(self._routes)
 
-    def add(self, func: AsyncCallback, event_type: EventType | str, /, **filters: Any) -> None:
+    def include(self, *routers: Router) -> None:
+        """Extend this router by the routes of others, present and future.
+
+        A route that this router has already is not added again.
+
+        Raises:
+            TypeError: two handlers have the same name.
+        """
+        for router in routers:
+            if router is not self and self not in router._included_in:
+                router._included_in.append(self)
+            for route in router.routes:
+                self._append(route)
+
+    def add(
+        self,
+        func: AsyncCallback,
+        event_type: EventType | str,
+        /,
+        *,
+        name: str | None = None,
+        formerly: str | None = None,
+        when: Callable[[Event], object] | None = None,
+        from_self: bool = False,
+        **filters: Any,
+    ) -> None:
         """Register a handler for an event.
 
-        func: `async def handler(event, gl, *args, **kwargs)`.
-        event_type: the value of `X-Gitlab-Event`, or "*" for every event.
-        filters: what must hold. Each is looked up in `object_attributes`, else at the payload's
-            top level, and is a value, a set, list or tuple of values, or a compiled pattern that
-            is searched for in a text. Two names are taken: `when`, a predicate on the event, and
-            `from_self=True`, which lets the bot's own events in.
+        Args:
+            func: `async def handler(event, gl)` or `async def handler(event, gl, settings)`.
+            event_type: the value of `X-Gitlab-Event`, or "*" for every event.
+            name: the handler's name, instead of `<router name>.<function>` or `module:qualname`.
+            formerly: the first name of a handler that was renamed. Its notes are found and its
+                queued tasks run as before.
+            when: a predicate on the event.
+            from_self: whether the bot's own events run the handler too.
+            filters: further conditions, which must all hold. Each is looked up in
+                `object_attributes`, else at the payload's top level. It is a value, a set, list or
+                tuple of values, or a compiled pattern, which is searched for.
 
-        Raises `TypeError` where the handler cannot be awaited, or a filter is of no use.
+        Raises:
+            TypeError: the handler cannot be called, a condition is of a wrong type, or another
+                handler has the same name.
         """
-        _require_async(func)
-        when = filters.pop("when", None)
-        from_self = filters.pop("from_self", False)
-        _require_conditions(event_type, filters, when, from_self)
+        require_event_types((event_type,))
+        require_handler(func, has_settings=self.settings is not None)
+        require_name(name, "name")
+        require_name(formerly, "formerly")
+        require_conditions(filters, when, from_self)
         self._append(
             Route(
                 handler=func,
@@ -170,65 +227,87 @@ class Router:
                 filters=dict(filters),
                 when=when,
                 from_self=from_self,
-                settings=self.settings,
-                takes_settings=_names_settings(func),
-                name=_name(func),
+                settings=self.settings if takes_settings(func) else None,
+                name=name or handler_name(func, self.name),
+                formerly=formerly,
             )
         )
 
     def register(
-        self, event_type: EventType | str, /, **filters: Any
+        self, *event_types: EventType | str, **conditions: Any
     ) -> Callable[[Callback], Callback]:
-        """A decorator that registers the decorated handler: see `add`."""
+        """A decorator that registers a handler for one or several events.
+
+        Args:
+            event_types: values of `X-Gitlab-Event`, or "*" for every event.
+            conditions: as for `add`.
+
+        Raises:
+            TypeError: as `add` does.
+        """
+        require_event_types(event_types)
 
         def decorator(func: Callback) -> Callback:
-            self.add(func, event_type, **filters)
+            for event_type in event_types:
+                self.add(func, event_type, **conditions)
             return func
 
         return decorator
 
     def with_settings(self, **changes: Any) -> Router:
-        """This router's routes with some of its settings changed.
+        """A copy of this router, with some of its settings changed.
 
-        Raises `TypeError` for a setting that this router does not have.
+        Raises:
+            TypeError: the router has no such setting, or a value is of a wrong type.
         """
-        fields = () if self.settings is None else dataclasses.fields(self.settings)
-        known = [field.name for field in fields]
-        for name in changes:
-            if name not in known:
-                raise TypeError(
-                    f"this router has no setting {name!r}; it has {', '.join(known) or 'none'}"
-                )
-        changed = dataclasses.replace(self.settings, **changes) if known else self.settings
-        router = Router(settings=changed)
+        router = Router(name=self.name, settings=changed_settings(self.settings, changes))
         for route in self._routes:
             own = route.settings is self.settings
-            router._append(
-                dataclasses.replace(route, settings=router.settings if own else route.settings)
-            )
+            settings = router.settings if own else route.settings
+            router._append(dataclasses.replace(route, settings=settings))
         return router
 
-    def match(self, event: Event) -> list[Route]:
-        """The routes that the event is for, none of them run; one per handler."""
-        return [route for route, refusal in self._judge(event) if refusal is None]
+    def explain(self, event: Event) -> list[Evaluation]:
+        """For each route, whether the event is for it and why.
 
-    def explain(self, event: Event) -> list[Explanation]:
-        """For each route, whether the event is for it and why."""
-        return [
-            Explanation(route.name, refusal is None, refusal or "its conditions hold")
-            for route, refusal in self._judge(event)
-        ]
+        A handler runs once per event: of its routes, the first that matches is taken. Each `when`
+        is called at most once per handler.
+        """
+        evaluations: list[Evaluation] = []
+        matched: set[str] = set()
+        answers: dict[Any, tuple[bool, BaseException | None]] = {}
+        for route in self._routes:
+            refusal, error = _refusal(route, event), None
+            if refusal is None and route.name in matched:
+                refusal = "an earlier route runs the same handler"
+            if refusal is None and route.when is not None:
+                key = route.name, function_key(route.when)
+                if key not in answers:
+                    answers[key] = _ask(route.when, event)
+                holds, error = answers[key]
+                refusal = None if holds else "its `when` returned false"
+            if refusal is None:
+                matched.add(route.name)
+            evaluations.append(Evaluation(route, refusal, error))
+        return evaluations
+
+    def match(self, event: Event) -> list[Route]:
+        """The routes that the event is for, one per handler."""
+        return [evaluation.route for evaluation in self.explain(event) if evaluation.matched]
 
     async def dispatch(self, event: Event, *args: Any, **kwargs: Any) -> None:
         """Run the handlers that the event is for, one after the other.
 
-        A handler that fails does not keep the others from running; its error is raised after
-        them, as an `ExceptionGroup` where there are several.
+        Raises:
+            Exception: a handler's error, after all handlers have run; an `ExceptionGroup` if
+                several failed.
         """
         errors: list[Exception] = []
-        for route in self.match(event):
+        for evaluation in self.explain(event):
+            if not evaluation.matched:
+                continue
             try:
-                await route.run(event, *args, **kwargs)
+                await evaluation.run(event, *args, **kwargs)
             except Exception as error:
                 errors.append(error)
         if len(errors) == 1:
@@ -237,41 +316,61 @@ class Router:
             raise ExceptionGroup(f"{len(errors)} handlers failed", errors)
 
     def unknown_event_types(self) -> dict[str, str | None]:
-        """Registered event types that GitLab does not send, each with the name it resembles."""
+        """The registered event types that GitLab does not send, each with a similar known one."""
         return {
-            route.event_type: _resembled(route.event_type)
+            route.event_type: _similar(route.event_type)
             for route in self._routes
             if route.event_type not in (*EVENT_TYPES, EVERY_EVENT)
         }
 
-    def _judge(self, event: Event) -> Iterable[tuple[Route, str | None]]:
-        taken: set[Any] = set()
-        for route in self._routes:
-            refusal = route.refusal(event)
-            identity = _identity(route.handler)
-            if refusal is None and identity in taken:
-                refusal = "an earlier route runs the same handler"
-            elif refusal is None:
-                taken.add(identity)
-            yield route, refusal
-
     def _append(self, route: Route) -> None:
-        """Take a route in; a namesake of another handler gets `#2`, `#3`, …"""
-        base = route.name.partition("#")[0]
-        namesakes: dict[Any, str] = {}
+        """Add a route here and to the routers that include this one."""
+        if any(known is route for known in self._routes):
+            return
         for known in self._routes:
-            if known.name.partition("#")[0] == base:
-                namesakes.setdefault(_identity(known.handler), known.name)
-        free = f"{base}#{len(namesakes) + 1}" if namesakes else base
-        name = namesakes.get(_identity(route.handler), free)
-        self._routes.append(dataclasses.replace(route, name=name))
+            _require_one_name_per_handler(known, route)
+        self._routes.append(route)
+        for router in self._included_in:
+            router._append(route)
 
 
-def _resembled(event_type: str) -> str | None:
-    # Imported here: a bot without a typing error does not wait for it at each cold start.
-    import difflib
+def _require_one_name_per_handler(known: Route, added: Route) -> None:
+    """Check that a name stands for one handler with the same settings."""
+    shared = {known.name, known.formerly} & {added.name, added.formerly} - {None}
+    if not shared:
+        return
+    name = shared.pop()
+    if function_key(known.handler) != function_key(added.handler):
+        raise TypeError(f"two handlers have the name {name}: give one of them another by `name=`")
+    if known.settings is not added.settings and known.settings != added.settings:
+        raise TypeError(
+            f"the handler {name} is registered with two different settings: "
+            "give one of them another name by `name=`"
+        )
+    if (known.name, known.formerly) != (added.name, added.formerly):
+        raise TypeError(
+            f"{name} is registered several times: give each the same `name`, `formerly`"
+        )
 
-    return next(iter(difflib.get_close_matches(event_type, EVENT_TYPES, n=1)), None)
+
+def _refusal(route: Route, event: Event) -> str | None:
+    """The condition that does not hold, `when` apart."""
+    if not route.takes(event):
+        return f"it takes {route.event_type!r}"
+    for name, wanted in route.filters.items():
+        actual = _look_up(event, name)
+        if actual is MISSING:
+            return f"{name} is missing from the event"
+        if not _fits(wanted, actual):
+            return f"{name} is {_describe_value(actual)}, not {_describe_condition(wanted)}"
+    return None
+
+
+def _ask(when: Callable[[Event], object], event: Event) -> tuple[bool, BaseException | None]:
+    try:
+        return bool(when(event)), None
+    except (Exception, SystemExit) as error:
+        return True, error
 
 
 def _look_up(event: Event, name: str) -> Any:
@@ -289,16 +388,16 @@ def _fits(wanted: Any, actual: Any) -> bool:
     return bool(actual == wanted)
 
 
-def _short(wanted: Any) -> str:
+def _describe_condition(wanted: Any) -> str:
     if isinstance(wanted, re.Pattern):
         return f"like {wanted.pattern!r}"
     if isinstance(wanted, set | frozenset | list | tuple):
-        return "one of " + ", ".join(_short(one) for one in wanted)
-    return _told(wanted)
+        return "one of " + ", ".join(_describe_condition(one) for one in wanted)
+    return _describe_value(wanted)
 
 
-def _told(actual: Any) -> str:
-    """A payload's value in an explanation: short, and not walked into."""
+def _describe_value(actual: Any) -> str:
+    """A payload's value, shortened; the contents of a dict or list are left out."""
     if isinstance(actual, dict | list):
         return f"a {type(actual).__name__}"
     if isinstance(actual, str) and len(actual) > 60:
@@ -306,87 +405,8 @@ def _told(actual: Any) -> str:
     return repr(actual)[:70]
 
 
-def _name(func: AsyncCallback) -> str:
-    inner = _unwrapped(func)[-1]
-    if not hasattr(inner, "__qualname__"):
-        inner = type(inner)
-    return f"{inner.__module__}:{inner.__qualname__}"
+def _similar(event_type: str) -> str | None:
+    # Imported here: a bot without a typing error does not pay for it at each cold start.
+    import difflib
 
-
-def _identity(func: AsyncCallback) -> Any:
-    """What is the same for one function object; a bound method is made anew at each access."""
-    if inspect.ismethod(func):
-        return (id(func.__self__), id(func.__func__))
-    return id(func)
-
-
-def _unwrapped(func: Any) -> list[Any]:
-    """The callable and what it wraps, from the outside in: partials and `functools.wraps`."""
-    layers = [func]
-    while True:
-        inner = layers[-1]
-        inner = inner.func if isinstance(inner, functools.partial) else _wrapped(inner)
-        if inner is None or any(inner is layer for layer in layers):
-            return layers
-        layers.append(inner)
-
-
-def _wrapped(func: Any) -> Any:
-    # A mock answers to every name; only what stands in its own dictionary was put there.
-    return getattr(func, "__dict__", {}).get("__wrapped__")
-
-
-def _is_async(func: Any) -> bool:
-    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
-        getattr(func, "__call__", None)  # noqa: B004 - asked whether it is async, not whether it is
-    )
-
-
-def _require_async(func: Any) -> None:
-    if not callable(func):
-        raise TypeError(f"a handler must be an `async def` function, not {func!r}")
-    if isinstance(func, type):
-        raise TypeError(f"the handler {_name(func)} is a class: register an instance of it")
-    if any(_is_async(layer) for layer in _unwrapped(func)):
-        return
-    name = _name(func)
-    if any(inspect.isasyncgenfunction(layer) for layer in _unwrapped(func)):
-        raise TypeError(f"the handler {name} yields: a handler is awaited, and must not `yield`")
-    raise TypeError(f"the handler {name} is a plain `def`: write `async def {name.split(':')[-1]}`")
-
-
-def _require_conditions(
-    event_type: object, filters: Mapping[str, Any], when: object, from_self: object
-) -> None:
-    if not isinstance(event_type, str):
-        raise TypeError(f"the event type must be a text like 'Issue Hook', not {event_type!r}")
-    if when is not None and not callable(when):
-        raise TypeError(f"`when` must be a predicate on the event, not {when!r}")
-    if any(_is_async(layer) for layer in _unwrapped(when)):
-        raise TypeError("`when` must be a plain function: it is asked before any handler runs")
-    if not isinstance(from_self, bool):
-        raise TypeError(f"`from_self` must be True or False, not {from_self!r}")
-    for name, wanted in filters.items():
-        if isinstance(wanted, re.Pattern) and not isinstance(wanted.pattern, str):
-            raise TypeError(f"the filter {name} must be a pattern of text, not of bytes")
-
-
-def _require_settings(settings: Any) -> None:
-    if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
-        raise TypeError(f"settings must be an instance of a dataclass, not {settings!r}")
-    if not settings.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise TypeError(f"{type(settings).__name__} must be frozen: @dataclass(frozen=True)")
-    for field in dataclasses.fields(settings):
-        if field.default is field.default_factory is dataclasses.MISSING:
-            raise TypeError(f"{type(settings).__name__}.{field.name} must have a default")
-
-
-def _names_settings(func: AsyncCallback) -> bool:
-    try:
-        parameter = inspect.signature(func).parameters.get("settings")
-    except (TypeError, ValueError):
-        return False
-    return parameter is not None and parameter.kind in (
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
+    return next(iter(difflib.get_close_matches(event_type, EVENT_TYPES, n=1)), None)

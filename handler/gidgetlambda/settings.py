@@ -1,30 +1,34 @@
-"""The environment → settings, which are never printed.
+"""The settings, read from the environment. This is the only module that reads it.
 
-A settings library would cost more than the whole framework at each cold start, so this is the
-standard library's dataclasses. Each function reads its own part and learns of everything that is
-wrong with it at once.
+Each function reads its own settings and reports everything that is wrong with them at once. A
+settings library would cost more than the whole framework at each cold start, so these are frozen
+dataclasses of the standard library. Secrets are never part of a repr or an error.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+import httpx
+
 from .delivery import Credentials, signing_key
 from .errors import SettingsError
-from .gitlab import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
+DEFAULT_URL = "https://gitlab.com"
 SECRETS = (
     *("GL_SECRET", "GL_SECRET_PREVIOUS", "GL_SIGNING_TOKEN", "GL_ACCESS_TOKEN"),
-    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),  # which every function has
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),  # every function has these
 )
 HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]+")
 TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -33,113 +37,191 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "n
 
 @dataclass(frozen=True)
 class ReceiveSettings:
-    """What the function that receives deliveries needs.
+    """The settings of the function that receives deliveries.
 
-    queue_url: where tasks are sent to; `None` runs the handlers while GitLab waits.
+    Attributes:
+        queue_url: the queue that tasks are sent to; `None` for inline mode.
     """
 
     credentials: Credentials = field(repr=False)
     queue_url: str | None = None
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> ReceiveSettings:
+    def from_env(
+        cls, environ: Mapping[str, str] = os.environ, *, secret: str | None = None
+    ) -> ReceiveSettings:
         """Read `GL_SECRET`, `GL_SECRET_PREVIOUS`, `GL_SIGNING_TOKEN` and `QUEUE_URL`.
 
-        Raises `SettingsError`, which names everything that is missing or malformed.
+        Args:
+            environ: the environment.
+            secret: overrides `GL_SECRET`.
+
+        Raises:
+            SettingsError: settings are missing or malformed.
         """
         env = _Reader(environ)
-        tokens = [
-            token
-            for name in ("GL_SECRET", "GL_SECRET_PREVIOUS")
-            if (token := env.read(name, _header_value)) is not None
-        ]
+        tokens = (
+            env.read("GL_SECRET", _header_value, override=secret),
+            env.read("GL_SECRET_PREVIOUS", _header_value),
+        )
         keys = env.read("GL_SIGNING_TOKEN", _signing_keys) or ()
-        if not env.text("GL_SECRET") and not env.text("GL_SIGNING_TOKEN"):
-            env.problem("set GL_SIGNING_TOKEN or GL_SECRET to what the webhook in GitLab has")
+        if not (secret or env.text("GL_SECRET") or env.text("GL_SIGNING_TOKEN")):
+            env.problem("set GL_SIGNING_TOKEN or GL_SECRET to the webhook's token in GitLab")
         queue_url = env.read("QUEUE_URL", _queue_url)
-        env.require_sound()
-        return cls(Credentials(tuple(tokens), keys), queue_url)
+        env.require_no_problem()
+        return cls(Credentials(tuple(token for token in tokens if token), keys), queue_url)
 
 
 @dataclass(frozen=True)
 class WorkSettings:
-    """What the function that runs handlers needs.
+    """The settings of the function that runs handlers.
 
-    ignore_self: whether the bot's own events are ignored; `None` does so for bot accounts only.
-    ca_file: a PEM file with authorities that `url` is trusted by, besides the public ones.
+    Attributes:
+        ignore_self: whether the bot's own events are ignored; `None` ignores them for bot accounts.
+        ssl_context: the certificate authorities that GitLab's certificate is checked against.
     """
 
     access_token: str = field(repr=False)
-    url: str = DEFAULT_URL
-    ignore_self: bool | None = None
-    ca_file: str | None = None
+    url: str
+    ignore_self: bool | None
+    ssl_context: ssl.SSLContext = field(repr=False)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> WorkSettings:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        access_token: str | None = None,
+        url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> WorkSettings:
         """Read `GL_ACCESS_TOKEN`, `GL_URL`, `GL_IGNORE_SELF` and `GL_CA_FILE`.
 
-        Raises `SettingsError`, which names everything that is missing or malformed.
+        Args:
+            environ: the environment.
+            access_token: overrides `GL_ACCESS_TOKEN`.
+            url: overrides `GL_URL`.
+            ssl_context: overrides the public certificate authorities and `GL_CA_FILE`.
+
+        Raises:
+            SettingsError: settings are missing or malformed.
         """
         env = _Reader(environ)
-        if not env.text("GL_ACCESS_TOKEN"):
+        token = env.read("GL_ACCESS_TOKEN", _token, override=access_token)
+        if not (access_token or env.text("GL_ACCESS_TOKEN")):
             env.problem("set GL_ACCESS_TOKEN to a GitLab access token with the scope api")
-        token = env.read("GL_ACCESS_TOKEN", _token)
-        url = env.read("GL_URL", _url)
+        base_url = env.read("GL_URL", _url, override=url) or DEFAULT_URL
         ignore_self = env.read("GL_IGNORE_SELF", _boolean)
-        ca_file = env.text("GL_CA_FILE") or None
-        env.require_sound()
-        return cls(token or "", url or DEFAULT_URL, ignore_self, ca_file)
+        context = ssl_context or env.read("GL_CA_FILE", _ssl_context)
+        env.require_no_problem()
+        return cls(token or "", base_url, ignore_self, context or httpx.create_ssl_context())
 
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """Where the function that works on queued tasks finds its queues."""
+    """The queues of the function that runs queued tasks."""
 
     queue_url: str
     parked_queue_url: str
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> QueueSettings:
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> QueueSettings:
         """Read `QUEUE_URL` and `PARKED_QUEUE_URL`.
 
-        Raises `SettingsError`, which names everything that is missing or malformed.
+        Args:
+            environ: the environment.
+
+        Raises:
+            SettingsError: settings are missing or malformed.
         """
         env = _Reader(environ)
         for name in ("QUEUE_URL", "PARKED_QUEUE_URL"):
             if not env.text(name):
                 env.problem(f"set {name} to the URL of the stack's queue")
         urls = [env.read(name, _queue_url) or "" for name in ("QUEUE_URL", "PARKED_QUEUE_URL")]
-        env.require_sound()
+        env.require_no_problem()
         return cls(*urls)
 
 
-def secrets(environ: Mapping[str, str]) -> list[str]:
-    """Every secret in the environment, sound or not, for taking them out of what is written."""
+@dataclass(frozen=True)
+class AwsSettings:
+    """The access to AWS.
+
+    Attributes:
+        endpoint: the URL of SQS, if it differs from the host of the queue's URL.
+    """
+
+    region: str
+    endpoint: str | None
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+
+
+def aws(environ: Mapping[str, str] = os.environ) -> AwsSettings:
+    """Read the access to AWS, anew for each request, because Lambda rotates the credentials.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+
+    Args:
+        environ: the environment.
+    """
+    return AwsSettings(
+        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
+        endpoint=environ.get("AWS_ENDPOINT_URL_SQS") or environ.get("AWS_ENDPOINT_URL") or None,
+        access_key_id=environ.get("AWS_ACCESS_KEY_ID", ""),
+        secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY", ""),
+        session_token=environ.get("AWS_SESSION_TOKEN") or None,
+    )
+
+
+def is_queued(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether `QUEUE_URL` is set, valid or not: the mode is queued and not inline."""
+    return bool(environ.get("QUEUE_URL", "").strip())
+
+
+def gitlab_url(environ: Mapping[str, str] = os.environ) -> str:
+    """`GL_URL`, or https://gitlab.com if it is unset."""
+    return environ.get("GL_URL", "").strip() or DEFAULT_URL
+
+
+def secrets(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Every secret in the environment, valid or not, for the redactor."""
     values = [environ.get(name, "").strip() for name in SECRETS]
-    # Words of a passphrase are no secrets; of several signing tokens, each is one.
+    # Of several signing tokens, each is a secret. The words of a passphrase are not.
     return [*values, *environ.get("GL_SIGNING_TOKEN", "").split()]
 
 
-def log_level(environ: Mapping[str, str]) -> int:
-    """`LOG_LEVEL` as a number of `logging`, INFO where it is unset or no level's name."""
+def log_level(environ: Mapping[str, str] = os.environ) -> int:
+    """`LOG_LEVEL` as a number of `logging`; INFO if it is unset or not the name of a level."""
     name = environ.get("LOG_LEVEL", "").strip().upper()
     return logging.getLevelNamesMapping().get(name, logging.INFO)
 
 
+def metrics_namespace(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`METRICS_NAMESPACE`, the namespace of the metrics in CloudWatch; `None` if it is unset."""
+    return environ.get("METRICS_NAMESPACE", "").strip() or None
+
+
 class _Reader:
-    """Reads an environment and gathers what is wrong with it."""
+    """Reads settings and collects what is wrong with them.
+
+    An error never quotes the value: it may be a secret.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._problems: list[str] = []
 
     def text(self, name: str) -> str:
-        """A setting without the blanks around it; empty where it is unset."""
+        """A setting without surrounding white space; empty if it is unset."""
         return self._environ.get(name, "").strip()
 
-    def read(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """A setting's value, `None` where it is unset or malformed."""
-        text = self.text(name)
+    def read(
+        self, name: str, parse: Callable[[str], T], *, override: str | None = None
+    ) -> T | None:
+        """A setting's value; `None` if it is unset or malformed."""
+        text = override or self.text(name)
         if not text:
             return None
         try:
@@ -151,23 +233,20 @@ class _Reader:
     def problem(self, problem: str) -> None:
         self._problems.append(problem)
 
-    def require_sound(self) -> None:
+    def require_no_problem(self) -> None:
         if self._problems:
             raise SettingsError(self._problems)
 
 
-# What these raise never quotes the value: it may be a secret.
-
-
 def _header_value(text: str) -> str:
     if not HEADER_VALUE.fullmatch(text):
-        raise ValueError("has a control character in it, which no header can carry")
+        raise ValueError("contains a control character, which no header can carry")
     return text
 
 
 def _token(text: str) -> str:
     if not TOKEN.fullmatch(text):
-        raise ValueError("has a blank or a character beyond ASCII in it, which no token has")
+        raise ValueError("contains a space or a non-ASCII character, which no token has")
     return text
 
 
@@ -179,7 +258,7 @@ def _boolean(text: str) -> bool:
     try:
         return BOOLEANS[text.lower()]
     except KeyError:
-        raise ValueError("must be true or false, or unset to decide by the account") from None
+        raise ValueError("must be true or false, or unset to depend on the account") from None
 
 
 def _queue_url(text: str) -> str:
@@ -192,11 +271,24 @@ def _queue_url(text: str) -> str:
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # its text quotes the URL
-        sound = False
-    if not sound or not text.isprintable() or " " in text:
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # its message quotes the URL
+        valid = False
+    if not valid or not text.isprintable() or " " in text:
         raise ValueError("must be a URL like https://gitlab.example.com or https://example.com/git")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be a plain base URL, without a user, a query or a fragment")
+        raise ValueError("must be a base URL without a user, a query or a fragment")
     return text.rstrip("/")
+
+
+def _ssl_context(ca_file: str) -> ssl.SSLContext:
+    """The public certificate authorities and those of a PEM file.
+
+    A relative path is relative to the working directory, which is the package's root in Lambda.
+    """
+    context = httpx.create_ssl_context()
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"{ca_file!r} must be a PEM file with certificates: {error}") from None
+    return context

@@ -1,7 +1,8 @@
-"""The queue: send messages to SQS, and put off the next try of one.
+"""The queue: send messages to SQS, and delay the next attempt of one.
 
-Signed HTTP over httpx, by SQS's JSON protocol: boto3 would cost a quarter of a second at each cold
-start. botocore, which signs, is in the Lambda runtime and not in the package.
+The requests are signed HTTP over httpx, in SQS's JSON protocol: boto3 would cost a quarter of a
+second at each cold start. botocore, which signs, is part of the Lambda runtime and not of the
+package.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,12 +20,14 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from . import settings
 from .errors import QueueUnavailable
 from .task import MESSAGE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from .settings import AwsSettings
     from .task import Message
 
 BATCH_ENTRIES = 10
@@ -37,32 +39,30 @@ TIMEOUT = httpx.Timeout(2.0)
 
 
 class Signature(httpx.Auth):
-    """Signs requests to SQS with the credentials that the environment holds at that moment.
+    """Signs requests to SQS.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+
+    Args:
+        aws: returns the region and the present credentials.
     """
 
     requires_request_body = True
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, aws: Callable[[], AwsSettings]) -> None:
+        self._aws = aws
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the signature's headers to the request."""
-        env = self._environ
-        credentials = Credentials(
-            env.get("AWS_ACCESS_KEY_ID", ""),
-            env.get("AWS_SECRET_ACCESS_KEY", ""),
-            env.get("AWS_SESSION_TOKEN"),
-        )
-        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+        """Add the headers of the signature to the request."""
+        aws = self._aws()
+        credentials = Credentials(aws.access_key_id, aws.secret_access_key, aws.session_token)
         signed = AWSRequest(
             method=request.method,
             url=str(request.url),
             data=request.content,
             headers={name: request.headers[name] for name in ("content-type", "x-amz-target")},
         )
-        SigV4Auth(credentials, "sqs", region).add_auth(signed)
+        SigV4Auth(credentials, "sqs", aws.region).add_auth(signed)
         request.headers.update(dict(signed.headers.items()))
         yield request
 
@@ -70,30 +70,31 @@ class Signature(httpx.Auth):
 class Queue:
     """A FIFO queue.
 
-    client: sends the requests; its time limit per request is `TIMEOUT`.
-    url: of the queue, as SQS names it.
-    environ: holds the credentials and the region, and `AWS_ENDPOINT_URL_SQS` or
-        `AWS_ENDPOINT_URL` where SQS is somewhere else than the queue's URL says.
+    Args:
+        client: sends the requests; the time limit of one is `TIMEOUT`.
+        url: the queue's URL, as SQS returns it.
+        aws: returns the region, the present credentials and SQS's endpoint.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, url: str, environ: Mapping[str, str] = os.environ
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        aws: Callable[[], AwsSettings] = settings.aws,
     ) -> None:
         self._client = client
         self._url = url
-        self._auth = Signature(environ)
+        self._auth = Signature(aws)
         parts = urlsplit(url)
-        self._endpoint = (
-            environ.get("AWS_ENDPOINT_URL_SQS")
-            or environ.get("AWS_ENDPOINT_URL")
-            or urlunsplit((parts.scheme, parts.netloc, "/", "", ""))
-        )
+        self._endpoint = aws().endpoint or urlunsplit((parts.scheme, parts.netloc, "/", "", ""))
 
     async def send(self, messages: Sequence[Message]) -> None:
-        """Send messages, in batches side by side; of a batch that is taken in part, only the rest
-        again. Their order is not kept.
+        """Send messages, in concurrent batches. The order of the messages is not kept.
 
-        Raises `QueueUnavailable` where some are not taken after 3 tries within 6 seconds.
+        After a batch that SQS accepted in part, only the rest is sent again.
+
+        Raises:
+            QueueUnavailable: a message is not accepted after 3 tries within 6 seconds.
         """
         pending, because = list(messages), "it did not answer in time"
         try:
@@ -106,14 +107,17 @@ class Queue:
                         return
         except TimeoutError:
             pass
-        raise QueueUnavailable(f"the queue did not take {len(pending)} messages: {because}")
+        raise QueueUnavailable(f"the queue did not accept {len(pending)} messages: {because}")
 
     async def delay(self, receipt_handle: str, seconds: float) -> None:
-        """Put off the next try of a message that was received.
+        """Delay the next attempt of a message that was received.
 
-        seconds: from now; cut at what SQS allows.
+        Args:
+            receipt_handle: SQS's handle of the received copy.
+            seconds: the delay from now, shortened to the longest that SQS allows.
 
-        Raises `QueueUnavailable`; the message then waits as long as the queue is set to.
+        Raises:
+            QueueUnavailable: SQS did not accept the delay. The queue's visibility timeout holds.
         """
         await self._call(
             "ChangeMessageVisibility",
@@ -125,23 +129,23 @@ class Queue:
         )
 
     async def _send(self, messages: list[Message], because: str) -> tuple[list[Message], str]:
-        """Send messages once; return those that were not taken, and why."""
+        """Send messages once; return those that were not accepted, and the reason."""
         answers = await asyncio.gather(*(self._send_batch(batch) for batch in batches(messages)))
-        rest = [message for untaken, _ in answers for message in untaken]
+        rest = [message for refused, _ in answers for message in refused]
         return rest, next((reason for _, reason in answers if reason), because)
 
     async def _send_batch(self, batch: Sequence[Message]) -> tuple[list[Message], str]:
-        """Send one batch; return those that SQS does not say it took, and why."""
+        """Send one batch; return the messages that SQS did not accept, and the reason."""
         try:
-            answer = await self._ask_to_take(batch)
+            answer = await self._send_message_batch(batch)
         except QueueUnavailable as error:
             return list(batch), str(error)
-        taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
-        untaken = [message for number, message in enumerate(batch) if str(number) not in taken]
+        accepted = {entry.get("Id") for entry in answer.get("Successful") or ()}
+        refused = [message for number, message in enumerate(batch) if str(number) not in accepted]
         reasons = [str(entry.get("Message")) for entry in answer.get("Failed") or ()]
-        return untaken, reasons[0] if reasons else ""
+        return refused, reasons[0] if reasons else ""
 
-    async def _ask_to_take(self, batch: Sequence[Message]) -> dict[str, Any]:
+    async def _send_message_batch(self, batch: Sequence[Message]) -> dict[str, Any]:
         return await self._call(
             "SendMessageBatch",
             {
@@ -159,7 +163,7 @@ class Queue:
         )
 
     async def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask SQS for an action once. Raises `QueueUnavailable` with what it answers instead."""
+        """Request an action of SQS once. Raises `QueueUnavailable` with SQS's reason."""
         try:
             response = await self._client.post(
                 self._endpoint,
@@ -174,18 +178,18 @@ class Queue:
         except httpx.RequestError as error:
             raise QueueUnavailable(f"{action}: {type(error).__name__}: {error}") from error
         if response.status_code != httpx.codes.OK:
-            raise QueueUnavailable(f"{action}: {response.status_code} {_told(response)}")
+            raise QueueUnavailable(f"{action}: {response.status_code} {_error_text(response)}")
         if not response.content:
             return {}
         try:
             answer: dict[str, Any] = response.json()
         except ValueError:
-            raise QueueUnavailable(f"{action}: an answer that is no JSON") from None
+            raise QueueUnavailable(f"{action}: the answer is not valid JSON") from None
         return answer
 
 
 def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """Messages in batches that SQS takes: 10 entries, and 1 MiB for the sum of the bodies."""
+    """Split messages into batches that SQS accepts: 10 entries, 1 MiB for all bodies together."""
     batch: list[Message] = []
     size = 0
     for message in messages:
@@ -199,13 +203,13 @@ def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _told(response: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str:
     try:
         error = response.json()
-        # SQS's own errors say "message", those of all of AWS "Message".
+        # SQS's own errors have "message", AWS's common errors "Message".
         message = str(error.get("message") or error.get("Message") or "")
-        # Below the first line SQS quotes a request that is signed wrongly, its token included.
-        told, _, _ = message.partition("\n")
-        return f"{str(error['__type']).rpartition('#')[2]}: {told}"[:300]
+        # Below its first line, SQS quotes a wrongly signed request, with its session token.
+        first_line = message.partition("\n")[0]
+        return f"{str(error['__type']).rpartition('#')[2]}: {first_line}"[:300]
     except (ValueError, KeyError, TypeError):
         return response.text[:300]

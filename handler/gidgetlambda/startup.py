@@ -1,7 +1,7 @@
-"""What the entry points do once, for faster cold starts; nothing else needs it.
+"""Steps that the entry points take once, for faster cold starts.
 
-Both steps change the whole process, so they belong to a process that is a function and not to
-whoever imports the framework. `make bench` measures what they are worth.
+Both steps change the whole process. They belong to a process that is a function, and not to
+everybody who imports the framework. `make bench` measures their effect.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def imported_for_good() -> Iterator[None]:
-    """Import what stays: look for no garbage meanwhile, nor ever in what is there afterwards.
+    """Import modules that stay: the garbage collector skips them, now and later.
 
     https://docs.python.org/3/library/gc.html#gc.freeze
     """
@@ -34,10 +34,10 @@ def imported_for_good() -> Iterator[None]:
 
 
 def _remember_that_sniffio_is_missing() -> None:
-    """Spare each request several searches for a module that is not there.
+    """Spare each request several searches for a missing module.
 
-    httpcore imports sniffio wherever it may have to wait, nothing installs it any more, and Python
-    does not remember what it did not find. `None` says so without a search:
+    httpcore imports sniffio wherever it may have to wait. No package installs it any more, and
+    Python does not remember a failed search. `None` in the module cache stands for one:
     https://docs.python.org/3/reference/import.html#the-module-cache
     """
     if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:

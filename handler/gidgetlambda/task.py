@@ -1,8 +1,8 @@
 """Task: one event for one handler, and its form on the queue.
 
-Takes values and returns values; `sqs` carries them. A task on the queue is ASCII JSON, since SQS
-refuses some characters that a payload may hold, and it is deflated where only that lets it fit.
-What is in it of a delivery is the payload and an allow-list of headers, and nothing secret.
+A task on the queue is ASCII JSON, since SQS refuses some characters that a payload may contain. It
+is deflated if it does not fit otherwise. Of a delivery it holds the payload and the headers of an
+allow-list, and no secret. This module performs no I/O.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
@@ -19,14 +19,14 @@ from typing import Any
 from .errors import MalformedTask, TaskTooLarge
 from .event import Event
 
-MESSAGE_LIMIT = 1024 * 1024  # bytes, for one message and for the sum of a batch
+MESSAGE_LIMIT = 1024 * 1024  # bytes, for one message and for all messages of a batch together
 PARKING_RESERVE = 16 * 1024  # bytes that parking may add to a task
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent to a FIFO queue."""
+    """A message for a FIFO queue."""
 
     body: str
     group: str
@@ -35,13 +35,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Parking:
-    """Why and when a task was parked.
+    """The circumstances in which a task was parked.
 
-    at: seconds since the epoch.
-    because: in one line.
-    attempts: how often it was tried; a hint, as SQS counts what it handed out.
-    group: the message group that the task came from.
-    traceback: of the last error, where there was one.
+    Attributes:
+        at: the time in seconds since the epoch.
+        because: the reason, in one line.
+        attempts: the number of tries; a hint, as SQS counts receipts.
+        group: the message group that the task came from.
+        traceback: of the last error, if there was one.
     """
 
     at: float
@@ -55,52 +56,79 @@ class Parking:
 class Task:
     """One event for one handler.
 
-    handler: the name of its route.
-    received: when the delivery came, in seconds since the epoch.
-    parking: why it was parked, `None` while it is not.
+    Attributes:
+        handler: the name of its route.
+        received: the time of the delivery, in seconds since the epoch.
+        parking: the circumstances of its parking, `None` for a task that is not parked.
+        identity: the handler's first name, if it was renamed.
     """
 
     event: Event
     handler: str
     received: float
     parking: Parking | None = None
-
-    def message(self) -> Message:
-        """The task as it is queued. Raises `TaskTooLarge`."""
-        return Message(self.encode(), self.group, self.deduplication_id)
-
-    def moved_message(self, message_id: str) -> Message:
-        """The task as it is moved between queues. Raises `TaskTooLarge`.
-
-        A parked task is in a group of its own, so that all parked tasks can be listed; one that
-        is no longer parked is back in the group it came from.
-
-        message_id: SQS's `MessageId` of the copy that is being moved. SQS swallows a repeated
-            de-duplication id for five minutes, and a task may be moved to and fro within them.
-        """
-        deduplication_id = _digest("moved", self.deduplication_id, message_id)
-        group = deduplication_id if self.parking is not None else self.group
-        return Message(self.encode(), group, deduplication_id)
+    identity: str | None = None
 
     @property
     def group(self) -> str:
-        """The `MessageGroupId`: what one handler has to see in order shares it."""
-        return _digest("group", _subject(self.event), self.handler)
+        """The `MessageGroupId`: one for all events that a handler must see in order."""
+        return _digest("group", _subject(self.event), self.identity or self.handler)
 
     @property
     def deduplication_id(self) -> str:
-        """The `MessageDeduplicationId` of the first copy: the same when GitLab resends."""
-        return _digest("delivery", self.event.delivery_id, self.handler)
+        """The `MessageDeduplicationId` of the first copy, which a resent delivery has as well."""
+        return _digest("delivery", self.event.delivery_id, self.identity or self.handler)
 
-    def parked(self, parking: Parking) -> Task:
-        """This task as it is parked; one that was parked before keeps its group."""
+    def message(self) -> Message:
+        """The message that queues this task.
+
+        Raises:
+            TaskTooLarge: the task does not fit on the queue.
+        """
+        return Message(self.encode(), self.group, self.deduplication_id)
+
+    def parked(self, parking: Parking, message_id: str) -> Message:
+        """The message that parks this task.
+
+        It is in a group of its own, so that all parked tasks can be listed. A task that was parked
+        before keeps the group that it first came from.
+
+        Args:
+            parking: the circumstances.
+            message_id: SQS's `MessageId` of the copy on the task queue.
+
+        Raises:
+            TaskTooLarge: the task does not fit on the queue.
+        """
         group = self.parking.group if self.parking is not None else parking.group
-        return replace(self, parking=replace(parking, group=group))
+        task = replace(self, parking=replace(parking, group=group))
+        moved = self._moved(message_id)
+        return Message(task.encode(), moved, moved)
+
+    def replayed(self, message_id: str) -> Message:
+        """The message that puts this parked task back on the task queue, into its old group.
+
+        Args:
+            message_id: SQS's `MessageId` of the copy on the parked queue.
+
+        Raises:
+            TaskTooLarge: the task does not fit on the queue.
+        """
+        group = self.parking.group if self.parking is not None else self.group
+        return Message(replace(self, parking=None).encode(), group, self._moved(message_id))
+
+    def _moved(self, message_id: str) -> str:
+        """The deduplication id of a moved copy.
+
+        SQS drops a repeated id for five minutes, and a task can be moved back and forth in less.
+        """
+        return _digest("moved", self.deduplication_id, message_id)
 
     def encode(self) -> str:
-        """The task as a message's body.
+        """The task as the body of a message.
 
-        Raises `TaskTooLarge` where it does not fit even deflated.
+        Raises:
+            TaskTooLarge: the task does not fit on the queue, even deflated.
         """
         limit = MESSAGE_LIMIT - (0 if self.parking else PARKING_RESERVE)
         try:
@@ -112,26 +140,27 @@ class Task:
         deflated = base64.b64encode(zlib.compress(text.encode("ascii"))).decode("ascii")
         text = json.dumps({"v": VERSION, "deflated": deflated}, separators=(",", ":"))
         if len(text) > limit:
-            raise TaskTooLarge(f"the task has {len(text)} bytes deflated, over the queue's {limit}")
+            raise TaskTooLarge(f"the task has {len(text)} bytes deflated; the queue takes {limit}")
         return text
 
     @classmethod
     def decode(cls, body: str) -> Task:
-        """The task in a message's body.
+        """The task in the body of a message.
 
-        Raises `MalformedTask` where it is none, or of a later version.
+        Raises:
+            MalformedTask: the body is not a task, or is one of a later version.
         """
         try:
             fields = json.loads(body)
             if isinstance(fields, dict) and "deflated" in fields:
                 fields = json.loads(zlib.decompress(base64.b64decode(fields["deflated"])))
-            return cls._of(fields)
+            return cls._from_fields(fields)
         except (
             *(ValueError, KeyError, TypeError, AttributeError),
             *(OverflowError, RecursionError, zlib.error),
         ) as error:
             raise MalformedTask(
-                f"the message is no task of this version: {type(error).__name__}"
+                f"the message is not a task of this version: {type(error).__name__}"
             ) from None
 
     def _fields(self) -> dict[str, Any]:
@@ -149,11 +178,11 @@ class Task:
         return fields
 
     @classmethod
-    def _of(cls, fields: Any) -> Task:
+    def _from_fields(cls, fields: Any) -> Task:
         if fields["v"] != VERSION:
             raise ValueError("another version")
         if not isinstance(fields["data"], dict):
-            raise TypeError("the payload is no object")
+            raise TypeError("the payload is not an object")
         event = Event(
             fields["data"],
             event=str(fields["event"]),
@@ -165,7 +194,7 @@ class Task:
 
 
 def _subject(event: Event) -> str:
-    """What the event is about, as far as one order of events is concerned."""
+    """The thing that the event is about, as far as the order of events is concerned."""
     if event.target_path is not None:
         return event.target_path
     try:

@@ -1,7 +1,7 @@
-"""Worker: runs handlers, each within its time limit, each with its own outcome.
+"""Worker: runs handlers, each within its time limit and with an outcome of its own.
 
-It also guards against loops: it asks GitLab once who the access token belongs to, and keeps the
-bot's own events from handlers that did not ask for them.
+It also prevents loops: it asks GitLab once for the account of the access token, and keeps the bot's
+own events from handlers that were not registered for them.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 """
@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from . import markers
 from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded
-from .gitlab import GitLabAPI, Origin
+from .notes import Origin
 from .outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .event import Event
+    from .gitlab import GitLabAPI
     from .logs import Reporter
     from .redactor import Redactor
-    from .router import Route
+    from .router import Evaluation
 
 
 NO_GITLAB = "is GL_URL the address of a GitLab?"
@@ -33,9 +34,10 @@ NO_GITLAB = "is GL_URL the address of a GitLab?"
 
 @dataclass(frozen=True)
 class Account:
-    """The user that the access token belongs to.
+    """The account that the access token belongs to.
 
-    bot: whether it is an access token's or a service account's, and no person's.
+    Attributes:
+        bot: whether it is the account of an access token or a service account, and not a person's.
     """
 
     user_id: int
@@ -46,12 +48,13 @@ class Account:
 class Worker:
     """Runs handlers on events.
 
-    gitlab: gives a `GitLabAPI` over the shared client.
-    ignore_self: whether the bot's own events are ignored; `None` does so for bot accounts.
-    time_limit: for one handler, in seconds.
-    wait_consistency: wait a second before the handlers run, as gidgetlab does.
-    redactor: keeps secrets out of outcomes.
-    reporter: is told what becomes of each run while GitLab waits.
+    Args:
+        gitlab: returns a new `GitLabAPI` over the shared client.
+        ignore_self: whether the bot's own events are ignored; `None` ignores them for bot accounts.
+        time_limit: for one handler in inline mode, in seconds.
+        wait_consistency: wait a second before each handler runs, as gidgetlab does.
+        redactor: keeps secrets out of outcomes.
+        reporter: reports each run in inline mode.
     """
 
     def __init__(
@@ -71,21 +74,30 @@ class Worker:
         self._redactor = redactor
         self._reporter = reporter
         self._account: Account | None = None
-        self._asking = asyncio.Lock()
+        self._account_lock = asyncio.Lock()
 
-    async def run_all(self, event: Event, routes: Sequence[Route]) -> dict[str, Outcome]:
-        """Run handlers side by side, while GitLab waits; none keeps another from running."""
-        outcomes = await asyncio.gather(*(self._run_reported(event, route) for route in routes))
-        return {route.name: outcome for route, outcome in zip(routes, outcomes, strict=True)}
+    async def run_all(self, event: Event, evaluations: Sequence[Evaluation]) -> dict[str, Outcome]:
+        """Run handlers concurrently, in inline mode; one that fails stops no other.
 
-    async def run(self, event: Event, route: Route, *, time_limit: float) -> Outcome:
+        Returns:
+            The outcomes by the names of the handlers.
+        """
+        runs = (self._run_reported(event, evaluation) for evaluation in evaluations)
+        outcomes = await asyncio.gather(*runs)
+        names = (evaluation.handler for evaluation in evaluations)
+        return dict(zip(names, outcomes, strict=True))
+
+    async def run(self, event: Event, evaluation: Evaluation, *, time_limit: float) -> Outcome:
         """Run one handler on an event.
 
-        time_limit: in seconds.
+        Args:
+            event: the event.
+            evaluation: the handler's route, which matched.
+            time_limit: in seconds.
         """
         gl = self._gitlab()
         # In an asyncio task of its own: a handler that cancels its task must not end the function.
-        running = asyncio.create_task(self._run_in_time(event, route, gl, time_limit))
+        running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError:
@@ -96,32 +108,35 @@ class Worker:
             return self._failed(asyncio.CancelledError("it cancelled itself"), gl)
         return running.result()
 
-    async def _run_reported(self, event: Event, route: Route) -> Outcome:
+    async def _run_reported(self, event: Event, evaluation: Evaluation) -> Outcome:
         started = time.monotonic()
         try:
-            outcome = await self.run(event, route, time_limit=self._time_limit)
+            outcome = await self.run(event, evaluation, time_limit=self._time_limit)
         except asyncio.CancelledError as cancelled:
-            # With all the others: `gather` knows, and then raises it.
+            # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
-        self._reporter.task(event, route.name, outcome, started=started)
+        self._reporter.task(event, evaluation.handler, outcome, started=started)
         return outcome
 
     async def _run_in_time(
-        self, event: Event, route: Route, gl: GitLabAPI, time_limit: float
+        self, event: Event, evaluation: Evaluation, gl: GitLabAPI, time_limit: float
     ) -> Outcome:
         limit = asyncio.timeout(time_limit)
         try:
             async with limit:
-                return await self._attempt(event, route, gl)
+                return await self._attempt(event, evaluation, gl)
         except (Exception, SystemExit, asyncio.CancelledError, BaseExceptionGroup) as error:
             if limit.expired():
-                return self._failed(OutOfTime(f"it ran out of its {time_limit:g} s"), gl)
+                return self._failed(
+                    OutOfTime(f"it exceeded its time limit of {time_limit:g} s"), gl
+                )
             return self._failed(error, gl)
 
     def _failed(self, error: BaseException, gl: GitLabAPI) -> Outcome:
         return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
 
-    async def _attempt(self, event: Event, route: Route, gl: GitLabAPI) -> Outcome:
+    async def _attempt(self, event: Event, evaluation: Evaluation, gl: GitLabAPI) -> Outcome:
+        route = evaluation.route
         account = await self._whoami(gl)
         ignores_self = account.bot if self._ignore_self is None else self._ignore_self
         if not route.from_self and (refusal := own_event(event, account, ignores_self)):
@@ -131,30 +146,30 @@ class Worker:
         gl.act_for(
             Origin(
                 delivery_id=event.delivery_id,
-                handler=route.name,
+                handler=route.identity,
                 user_id=account.user_id,
-                # Where own events run, GitLab has to cut the chains.
+                # If own events run, GitLab has to cut the chains.
                 event_uuid=None if ignores_self else event.event_uuid,
             )
         )
-        await route.run(event, gl)
+        await evaluation.run(event, gl)
         return Outcome("done")
 
     async def _whoami(self, gl: GitLabAPI) -> Account:
-        """The access token's account, asked for once.
+        """The access token's account, requested once per process.
 
         https://docs.gitlab.com/api/users/#retrieve-the-current-user
         """
         if self._account is not None:
             return self._account
-        async with self._asking:  # handlers run side by side
+        async with self._account_lock:  # handlers run concurrently
             if self._account is None:
-                self._account = await _ask_whoami(gl)
+                self._account = await _get_account(gl)
         return self._account
 
 
 def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
-    """Why an event counts as the bot's own, `None` where it does not."""
+    """The reason why an event is the bot's own; `None` if it is not."""
     own = event.user_id == account.user_id or (
         event.user_id is None and event.username == account.username
     )
@@ -164,14 +179,16 @@ def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
     if event.kind != "note" or markers.find(note.get("note")) is None:
         return None
     if own or note.get("author_id") == account.user_id:
-        return f"the bot's own note: {account.username} wrote it and it bears the mark"
+        return f"the bot's own note: {account.username} wrote it, and it has a marker"
     return None
 
 
-async def _ask_whoami(gl: GitLabAPI) -> Account:
-    """Ask GitLab whom the access token belongs to.
+async def _get_account(gl: GitLabAPI) -> Account:
+    """Request the account of the access token.
 
-    Raises `NotRun` where it is not for GitLab alone to mend.
+    Raises:
+        NotRun: the owner has to act.
+        HTTPException: GitLab is down or limits its rate.
     """
     try:
         return _account(await gl.getitem("/user"))
@@ -189,4 +206,4 @@ def _account(user: Any) -> Account:
     try:
         return Account(int(user["id"]), str(user["username"]), bool(user.get("bot")))
     except (TypeError, KeyError, ValueError):
-        raise NotRun(f"GET /user was not answered with a user; {NO_GITLAB}") from None
+        raise NotRun(f"the answer to GET /user is not a user; {NO_GITLAB}") from None

@@ -47,4 +47,4 @@ async def three(event: Event, gl: GitLabAPI) -> None:
 
 
 receive = Mangum(bot.app, lifespan="off")
-work = Consumer(bot)
+work = Consumer(bot.runtime)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from gidgetlambda.logs import TALKATIVE
+from gidgetlambda.logs import NOISY_LIBRARIES
 
 SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
 
@@ -21,7 +21,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def own_log_level() -> Iterator[None]:
     """A bot sets the levels of loggers; the next test has its own."""
-    loggers = [logging.getLogger(name) for name in ("gidgetlambda", *TALKATIVE)]
+    loggers = [logging.getLogger(name) for name in ("gidgetlambda", *NOISY_LIBRARIES)]
     before = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, before, strict=True):

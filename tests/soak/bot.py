@@ -63,4 +63,4 @@ async def hopeless(event: Event, gl: GitLabAPI) -> None:
 
 
 receive = Mangum(bot.app, lifespan="off")
-work = Consumer(bot)
+work = Consumer(bot.runtime)

@@ -1,27 +1,28 @@
-"""Label each new merge request, without touching its other labels."""
+"""Label each new merge request, and leave its other labels as they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from gidgetlambda import Event, GitLabAPI, Router
 
 
 @dataclass(frozen=True)
 class Settings:
-    """label: its title; GitLab makes the label where the project has none of that title."""
+    """The settings of this plugin.
+
+    Attributes:
+        label: the title of the label. GitLab creates the label if the project has none.
+    """
 
     label: str = "needs review"
 
 
-router = Router(settings=Settings())
+router = Router(name="needs_review", settings=Settings())
 
 
 @router.register("Merge Request Hook", action="open")
-async def merge_request_opened(
-    event: Event, gl: GitLabAPI, *args: Any, settings: Settings, **kwargs: Any
-) -> None:
+async def merge_request_opened(event: Event, gl: GitLabAPI, settings: Settings) -> None:
     """Add the label to the merge request."""
     if event.target_path is not None:
         await gl.put(event.target_path, data={"add_labels": settings.label})

@@ -1,29 +1,30 @@
-"""Thank whoever opened a merge request once it is merged; one that is merely closed is not."""
+"""Thank the author of a merge request when it is merged, but not when it is closed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from gidgetlambda import Event, GitLabAPI, Router
 
 
 @dataclass(frozen=True)
 class Settings:
-    """text: the comment; `{username}` stands for the author of the merge request."""
+    """The settings of this plugin.
+
+    Attributes:
+        text: the comment; `{username}` stands for the author of the merge request.
+    """
 
     text: str = "Thanks for the contribution @{username}!"
 
 
-router = Router(settings=Settings())
+router = Router(name="thanks", settings=Settings())
 
 
 @router.register("Merge Request Hook", action="merge")
-async def merge_request_merged(
-    event: Event, gl: GitLabAPI, *args: Any, settings: Settings, **kwargs: Any
-) -> None:
-    """Comment on the merge request that was merged."""
-    # The event names who merged; whose merge request it is, only by number.
+async def merge_request_merged(event: Event, gl: GitLabAPI, settings: Settings) -> None:
+    """Comment on the merge request."""
+    # The event names the user who merged, and the author only by number.
     if event.author_id is None:
         return
     author = await gl.getitem(f"/users/{event.author_id}")

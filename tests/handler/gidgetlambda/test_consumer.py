@@ -95,7 +95,7 @@ def world(
     for name, value in stack.environment("WorkFunction").items():
         monkeypatch.setenv(name, value)
     bot = GitLabBot("consumer-bot")
-    consumer = Consumer(bot)
+    consumer = Consumer(bot.runtime)
     yield World(in_process, faults, stack, bot, stack.poller(LocalFunction(consumer)))
     consumer.close()
 

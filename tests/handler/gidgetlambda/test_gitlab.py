@@ -20,7 +20,7 @@ from gidgetlambda import (
     RedirectionException,
     markers,
 )
-from gidgetlambda.gitlab import Origin
+from gidgetlambda.notes import Origin
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from gidgetlambda import Event, GitLabAPI, GitLabBot
-from gidgetlambda.consumer import Consumer, Received
+from gidgetlambda.consumer import Consumer, ReceivedMessage
 from gidgetlambda.task import Message, Parking, Task
 from typer.testing import CliRunner
 
@@ -673,7 +673,7 @@ def work_off(queues: Queues, bot: GitLabBot) -> None:
     client = sqs_client()
 
     async def consume(received: Received) -> None:
-        assert await Consumer(bot).consume([received], time.monotonic() + 60) == []
+        assert await Consumer(bot.runtime).consume([received], time.monotonic() + 60) == []
         await bot.aclose()
 
     while messages := client.receive_message(
@@ -686,5 +686,5 @@ def work_off(queues: Queues, bot: GitLabBot) -> None:
             "body": message["Body"],
             "attributes": message["Attributes"],
         }
-        asyncio.run(consume(Received.of(record)))
+        asyncio.run(consume(ReceivedMessage.from_record(record)))
         client.delete_message(QueueUrl=queues.queue_url, ReceiptHandle=message["ReceiptHandle"])

@@ -1,0 +1,157 @@
+"""Runtime: the resources of one process that runs a bot.
+
+They are created when they are first needed. A malformed setting therefore never fails an import,
+and the function that receives deliveries never opens a connection to GitLab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from . import settings
+from .errors import SettingsError
+from .gitlab import GitLabAPI
+from .logs import Reporter
+from .metrics import Metrics
+from .redactor import Redactor
+from .settings import QueueSettings, ReceiveSettings, WorkSettings
+from .worker import Worker
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .gitlab import Cache
+    from .router import Router
+    from .sqs import Queue
+
+TIMEOUT = httpx.Timeout(7.0, connect=3.0)  # seconds, less than a handler may take
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a bot; see `GitLabBot`."""
+
+    secret: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    cache: Cache | None = field(default=None, repr=False)
+    ssl_context: ssl.SSLContext | None = None
+    wait_consistency: bool = False
+    url: str | None = None
+    api_version: str = "v4"
+    time_limit: float = 8.0
+
+
+class Runtime:
+    """The resources of one process.
+
+    Args:
+        requester: the bot's name.
+        router: the bot's handlers.
+        options: the bot's options.
+    """
+
+    def __init__(self, requester: str, router: Router, options: Options) -> None:
+        self.requester = requester
+        self.router = router
+        self._options = options
+        self._clients: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
+
+    @cached_property
+    def receive_settings(self) -> ReceiveSettings:
+        """The settings for receiving deliveries.
+
+        Raises:
+            SettingsError: settings are missing or malformed. In inline mode, the error also names
+                the problems of the settings for working.
+        """
+        try:
+            return ReceiveSettings.from_env(secret=self._options.secret)
+        except SettingsError as error:
+            problems = () if settings.is_queued() else self._work_problems()
+            raise SettingsError([*error.problems, *problems]) from None
+
+    @cached_property
+    def work_settings(self) -> WorkSettings:
+        """The settings for running handlers. Raises `SettingsError`."""
+        return WorkSettings.from_env(
+            access_token=self._options.access_token,
+            url=self._options.url,
+            ssl_context=self._options.ssl_context,
+        )
+
+    @cached_property
+    def queue_settings(self) -> QueueSettings:
+        """The settings for running queued tasks. Raises `SettingsError`."""
+        return QueueSettings.from_env()
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Removes this bot's secrets from texts."""
+        given = (self._options.secret, self._options.access_token)
+        return Redactor([*settings.secrets(), *(secret for secret in given if secret)])
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Writes this bot's metrics."""
+        return Metrics(settings.metrics_namespace())
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """Logs and counts this bot's deliveries and tasks."""
+        return Reporter(self.redactor, self.metrics)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """Runs the handlers. Raises `SettingsError`."""
+        return Worker(
+            self._gitlab,
+            ignore_self=self.work_settings.ignore_self,
+            time_limit=self._options.time_limit,
+            wait_consistency=self._options.wait_consistency,
+            redactor=self.redactor,
+            reporter=self.reporter,
+        )
+
+    def queue(self, url: str) -> Queue:
+        """The queue with a URL."""
+        # Imported here: a bot without a queue does not pay for the import of botocore.
+        from .sqs import Queue
+
+        return Queue(self._shared_client("sqs"), url)
+
+    async def aclose(self) -> None:
+        """Close the connections to GitLab and to the queues."""
+        while self._clients:
+            _, (_, client) = self._clients.popitem()
+            await client.aclose()
+
+    def _gitlab(self) -> GitLabAPI:
+        given = self.work_settings
+        return GitLabAPI(
+            self._shared_client("gitlab", verify=given.ssl_context, timeout=TIMEOUT),
+            self.requester,
+            access_token=given.access_token,
+            url=given.url,
+            api_version=self._options.api_version,
+            cache=self._options.cache,
+        )
+
+    def _work_problems(self) -> tuple[str, ...]:
+        try:
+            _ = self.work_settings
+        except SettingsError as error:
+            return error.problems
+        return ()
+
+    def _shared_client(self, purpose: str, **options: Any) -> httpx.AsyncClient:
+        """The client of this process for a purpose; connections belong to one event loop."""
+        loop = asyncio.get_running_loop()
+        known = self._clients.get(purpose)
+        if known is None or known[0] is not loop:
+            known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
+        return known[1]
