@@ -1,4 +1,4 @@
-"""Delivery: turn headers and body into an authenticated Event, or refuse them.
+"""Delivery: turn headers and body into an authenticated Event, or refuse the delivery.
 
 This module performs no I/O; the current time is an argument. Authentication precedes parsing,
 covers the raw bytes and fails closed.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import ValidationFailure
-from .event import Event, same_secret
+from .event import Event, raw_bytes, same_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,8 +59,8 @@ class Delivery:
 def join_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Return headers as a mapping with lower-case names, joining repeated ones by commas.
 
-    API Gateway joins repeated headers in the same way. A joined value matches no token and no
-    signature, so a repeated security header is refused whichever way the delivery arrives.
+    HTTP APIs of API Gateway join repeated headers in the same way. A joined value matches no token
+    and no signature, so a repeated security header is refused whichever way the delivery arrives.
     """
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
@@ -91,7 +91,7 @@ def accept(
 def authenticate(
     headers: Mapping[str, str], body: bytes, credentials: Credentials, *, now: float
 ) -> bool:
-    """Check that the configured webhook sent a delivery.
+    """Check the signature or the secret token of a delivery.
 
     If the delivery is signed and a signing key is configured, the signature alone decides.
     Otherwise, the secret token decides.
@@ -148,7 +148,7 @@ def _verify_signature(
             "the delivery is signed, but webhook-id or webhook-timestamp is missing or malformed"
         )
     signatures = _signatures(headers["webhook-signature"])
-    signed = b".".join((_raw(delivery_id), timestamp.encode(), body))
+    signed = b".".join((raw_bytes(delivery_id), timestamp.encode(), body))
     expected = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
     # Every pair is compared, so that the time taken does not reveal which pair matches.
     matches = [hmac.compare_digest(given, own) for given in signatures for own in expected]
@@ -164,7 +164,7 @@ def _verify_signature(
 
 
 def _signatures(header: str) -> list[bytes]:
-    """Return the v1 signatures of a header; one malformed entry makes all of it invalid."""
+    """Return the v1 signatures of a header, which is malformed if any of its entries is."""
     signatures = []
     for entry in header.split(" "):
         match = SIGNATURE_ENTRY.fullmatch(entry)
@@ -205,7 +205,3 @@ def _header_text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

@@ -33,12 +33,12 @@ KEPT_HEADERS = frozenset(
     }
 )
 
-# Headers that identify a delivery. A resend repeats the first two, but not the last.
+# In order of preference.
 DELIVERY_ID_HEADERS = ("webhook-id", "idempotency-key", "x-gitlab-webhook-uuid")
 
 PUSH_KINDS = ("push", "tag_push", "repository_update")
 
-# The key under which a payload describes what a note or an emoji is on, and its API collection.
+# The subjects of notes and emojis: each one's key in the payload and collection in the API.
 NOTEABLES = {
     "issue": "issues",
     "merge_request": "merge_requests",
@@ -46,7 +46,7 @@ NOTEABLES = {
     "snippet": "snippets",
 }
 
-MISSING_EVENT = "X-Gitlab-Event is missing: only GitLab's webhooks are accepted here"
+MISSING_EVENT = "X-Gitlab-Event is missing: only GitLab's webhooks are accepted"
 
 PLAIN_ID = re.compile(r"[\x21-\x7e]{1,128}")
 COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
@@ -59,7 +59,7 @@ class Event:
         data: The payload, decoded from JSON.
         event: The value of `X-Gitlab-Event`, for example "Issue Hook".
         secret: The webhook's secret token, as in gidgetlab; the framework does not read it.
-        headers: Those of the delivery's headers that are in `KEPT_HEADERS`, in lower case.
+        headers: The delivery's headers that are in `KEPT_HEADERS`, with names in lower case.
     """
 
     def __init__(
@@ -119,7 +119,9 @@ class Event:
                 "X-Gitlab-Token is missing: set the secret token on the webhook in GitLab"
             )
         if given is not None and secret is not None and not same_secret(given, secret):
-            raise ValidationFailure("X-Gitlab-Token is not the webhook's secret token")
+            raise ValidationFailure(
+                "X-Gitlab-Token does not match: set the same secret token on the webhook in GitLab"
+            )
         if not headers.get("x-gitlab-event"):
             raise ValidationFailure(MISSING_EVENT)
         return cls.parse(headers, body, secret=secret)
@@ -131,7 +133,7 @@ class Event:
         Args:
             headers: The delivery's headers, with names in lower case.
             body: The raw bytes, JSON in UTF-8.
-            secret: The value of the event's `secret`.
+            secret: The webhook's secret token, kept as the event's `secret`.
 
         Raises:
             MalformedDelivery: The content type is not JSON (415), `X-Gitlab-Event` is missing
@@ -147,10 +149,10 @@ class Event:
 
     @property
     def delivery_id(self) -> str:
-        """The delivery's ID, which stays the same when GitLab resends it.
+        """The ID of the delivery.
 
         It is `webhook-id`, else `Idempotency-Key`, else `X-Gitlab-Webhook-UUID`, else the SHA-256
-        hash of the body.
+        hash of the body. A resend repeats all of them but `X-Gitlab-Webhook-UUID`.
         """
         if self._delivery_id is None:
             body = json.dumps(self.data, sort_keys=True, default=str)
@@ -260,9 +262,9 @@ class Event:
     def target_path(self) -> str | None:
         """The API path of the event's subject, such as "/projects/1/issues/23".
 
-        The subject is the issue, merge request, commit or snippet that can be commented on. A note
-        or an emoji has the subject that it is on, and a pipeline its merge request. `None` if there
-        is no such subject.
+        The subject is an issue, merge request, commit or snippet. The subject of a note or an emoji
+        is the item that it is on; the subject of a pipeline is its merge request. `None` if the
+        event has no subject.
         """
         collection, subject = self._subject
         key = {"repository/commits": "id", "snippets": "id"}.get(collection, "iid")
@@ -274,7 +276,7 @@ class Event:
 
     @property
     def awardable_path(self) -> str | None:
-        """The API path that takes an emoji: that of the event's note, else `target_path`.
+        """The API path that accepts an emoji: that of the event's note, else `target_path`.
 
         `None` if GitLab accepts no emoji there, as on a commit.
         """
@@ -334,10 +336,10 @@ class Event:
 
 def same_secret(given: str, expected: str) -> bool:
     """Return whether two secrets are equal, in a time that does not depend on their content."""
-    return hmac.compare_digest(_secret_bytes(given), _secret_bytes(expected))
+    return hmac.compare_digest(raw_bytes(given), raw_bytes(expected))
 
 
-def _secret_bytes(text: str) -> bytes:
+def raw_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -346,7 +348,7 @@ def _delivery_id(headers: Mapping[str, str]) -> str | None:
         if value := headers.get(name):
             if PLAIN_ID.fullmatch(value):
                 return value
-            return hashlib.sha256(_secret_bytes(value)).hexdigest()
+            return hashlib.sha256(raw_bytes(value)).hexdigest()
     return None
 
 
@@ -408,7 +410,7 @@ def _number(part: Any, name: str) -> int | None:
 
 
 def _reference(part: Any, name: str) -> str | None:
-    """An ID or a commit's SHA as a path segment; no other text may become part of a path."""
+    """Return an ID or a commit's SHA as a path segment; any other text could leave the path."""
     if (number := _number(part, name)) is not None:
         return str(number)
     text = _text(part, name)

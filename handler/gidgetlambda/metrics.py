@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Writes metrics."""
+    """Writes counts and durations."""
 
     def __init__(self, namespace: str | None, stream: TextIO | None = None) -> None:
         """Create a writer.
@@ -31,24 +31,24 @@ class Metrics:
 
     def count(self, name: str, **dimensions: str) -> None:
         """Add one to the metric `name`."""
-        self._put({name: 1}, "Count", dimensions)
+        self._put(name, 1, "Count", dimensions)
 
     def seconds(self, name: str, seconds: float, **dimensions: str) -> None:
-        """Write a duration."""
-        self._put({name: round(seconds, 3)}, "Seconds", dimensions)
+        """Write a duration in seconds."""
+        self._put(name, round(seconds, 3), "Seconds", dimensions)
 
-    def _put(self, values: Mapping[str, float], unit: str, dimensions: Mapping[str, str]) -> None:
+    def _put(self, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
         if self._namespace is None:
             return
         description = {
             "Namespace": self._namespace,
             # Also without the dimensions, because alarms watch the sum.
             "Dimensions": [[], list(dimensions)] if dimensions else [[]],
-            "Metrics": [{"Name": name, "Unit": unit} for name in values],
+            "Metrics": [{"Name": name, "Unit": unit}],
         }
         line = {
             "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [description]},
             **dimensions,
-            **values,
+            name: value,
         }
         print(json.dumps(line), file=self._stream or sys.stdout, flush=True)

@@ -83,7 +83,7 @@ def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body
         body: The raw bytes.
 
     Raises:
-        GraphQLException: The response is an error or has no data; the subclass says which.
+        GraphQLException: The response is an error or has no data; the subclass depends on it.
         RateLimitExceeded: The status is 429.
         GitLabBroken: The status is 5xx, or the JSON cannot be read.
 
@@ -121,7 +121,7 @@ def next_link(link: str | None) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Return the number of seconds that GitLab asks to wait, `None` if it states none.
+    """Return the number of seconds that GitLab asks to wait, or `None`.
 
     This is `Retry-After`, in seconds or as a date, else the time until `RateLimit-Reset` if no
     requests remain.
@@ -145,7 +145,11 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
 
 
 def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """Decode a body according to its content type: to JSON's values, to text, or not at all.
+    """Decode a body according to its content type.
+
+    Returns:
+        The values of JSON, a `str` for text, the bytes of another type, or `None` without a body or
+        a content type.
 
     Raises:
         GitLabBroken: The JSON cannot be read.

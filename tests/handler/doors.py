@@ -1,6 +1,6 @@
-"""The ways in which a delivery reaches a bot: over HTTP, or through AWS and Mangum.
+"""Doors: the ways in which a delivery reaches a bot, over HTTP or through AWS and Mangum.
 
-A door takes a bot and gives an `httpx.Client` whose requests reach the bot in that way.
+A door opens for a bot and gives an `httpx.Client` whose requests reach that bot.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ def function_door(build: Builder, *, encoded: bool) -> Door:
 
     Args:
         build: The builder of AWS's event, from `infra.testing.events`.
-        encoded: Whether AWS passes the body on in base64.
+        encoded: Whether the event contains the body in base64.
     """
 
     @contextmanager
