@@ -268,7 +268,7 @@ def test_says_why_each_handler_ignores_a_delivery(bot: GitLabBot, client: httpx.
 
 
 def shared_payloads() -> Iterator[tuple[str, str, bytes]]:
-    """The outside payloads: the name of each file, its event, and its content."""
+    """Yield the name, the event and the content of each outside payload."""
     for index in sorted(SHARED.glob("*.headers.json")):
         folder = SHARED / index.name.removesuffix(".headers.json")
         for name, described in json.loads(index.read_text()).items():
@@ -340,6 +340,11 @@ def test_names_every_missing_setting_at_once(caplog: pytest.LogCaptureFixture) -
     (record,) = [record for record in caplog.records if record.message == "delivery"]
     assert record.levelno == logging.ERROR
     assert record.__dict__["because"] == because
+
+
+def test_health_needs_no_settings() -> None:
+    with http_api(GitLabBot("tester")) as client:
+        assert client.get("/health").status_code == 200
 
 
 def test_needs_no_access_token_with_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
