@@ -23,7 +23,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from .delivery import admit, join_headers
+from .delivery import accept, join_headers
 from .errors import (
     MalformedDelivery,
     QueueUnavailable,
@@ -144,7 +144,7 @@ class Receiver:
         credentials = self._runtime.receive_settings.credentials
         headers = join_headers(request.scope["headers"])
         body = await _read(request)
-        delivery = admit(headers, body, credentials, now=time.time())
+        delivery = accept(headers, body, credentials, now=time.time())
         if delivery.signature_unchecked and not self._warned_of_signature:
             self._warned_of_signature = True
             logger.warning("the signatures of deliveries are not checked: set GL_SIGNING_TOKEN")

@@ -1,7 +1,7 @@
-"""Delivery: headers and body → an authenticated Event, or a refusal.
+"""Delivery: turn headers and body into an authenticated Event, or refuse the delivery.
 
-Takes values and returns values; the current time is one of them. Authentication comes before
-parsing, over the raw bytes, and fails closed.
+This module performs no I/O; the current time is an argument. Authentication precedes parsing,
+covers the raw bytes and fails closed.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#validate-payloads-by-using-a-signing-token
 https://www.standardwebhooks.com
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import ValidationFailure
-from .event import Event, same_secret
+from .event import Event, raw_bytes, same_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,15 +26,17 @@ if TYPE_CHECKING:
 SIGNING_TOKEN_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
 SIGNATURE_TOLERANCE = 300.0  # seconds, the default of Standard Webhooks
 SIGNATURE_ENTRY = re.compile(r"(v\d+[a-z]?),([A-Za-z0-9+/]+={0,2})")
+MALFORMED_SIGNATURE = "webhook-signature is malformed: it must be 'v1,' and base64"
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a delivery is checked against.
+    """The credentials that deliveries are checked against.
 
-    tokens: the secret tokens that are accepted (the current and the previous one).
-    signing_keys: the decoded signing tokens.
+    Attributes:
+        tokens: The accepted secret tokens: the current and the previous one.
+        signing_keys: The decoded signing tokens.
     """
 
     tokens: tuple[str, ...] = field(default=(), repr=False)
@@ -43,9 +45,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery that was let in.
+    """An accepted delivery.
 
-    signature_unchecked: it is signed and no signing token is configured to check it with.
+    Attributes:
+        event: The event that the delivery contains.
+        signature_unchecked: Whether the delivery is signed but no signing token is configured.
     """
 
     event: Event
@@ -53,10 +57,10 @@ class Delivery:
 
 
 def join_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers as a mapping with lower-case names; repeated ones are joined by commas.
+    """Return headers as a mapping with lower-case names, joining repeated ones by commas.
 
-    API Gateway joins them so before anybody can count them. Joined values match no token and no
-    signature, so that a repeated security header is refused either way.
+    HTTP APIs of API Gateway join repeated headers in the same way. A joined value matches no token
+    and no signature, so a repeated security header is refused whichever way the delivery arrives.
     """
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
@@ -65,18 +69,20 @@ def join_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def admit(
+def accept(
     headers: Mapping[str, str], body: bytes, credentials: Credentials, *, now: float
 ) -> Delivery:
-    """The delivery, if it is proven to come from GitLab and can be read.
+    """Authenticate a delivery, then read its event.
 
-    headers: as `join_headers` gives them.
-    body: the raw bytes.
-    now: the current time in seconds since the epoch.
+    Args:
+        headers: The result of `join_headers`.
+        body: The raw bytes.
+        credentials: The configured tokens and keys.
+        now: The current time in seconds since the epoch.
 
     Raises:
-        ValidationFailure: the delivery is not authenticated (401).
-        MalformedDelivery: the delivery cannot be read (400, 415).
+        ValidationFailure: The delivery is not authentic (401).
+        MalformedDelivery: The delivery cannot be read (400, 415).
     """
     signature_unchecked = authenticate(headers, body, credentials, now=now)
     return Delivery(Event.parse(headers, body), signature_unchecked)
@@ -85,11 +91,22 @@ def admit(
 def authenticate(
     headers: Mapping[str, str], body: bytes, credentials: Credentials, *, now: float
 ) -> bool:
-    """Prove that GitLab sent this; return whether a signature went unchecked.
+    """Check the signature or the secret token of a delivery.
 
-    A signature decides as soon as there is a key to check it with, whatever the token says.
+    If the delivery is signed and a signing key is configured, the signature alone decides.
+    Otherwise, the secret token decides.
 
-    Raises `ValidationFailure`.
+    Args:
+        headers: The result of `join_headers`.
+        body: The raw bytes.
+        credentials: The configured tokens and keys.
+        now: The current time in seconds since the epoch.
+
+    Returns:
+        Whether the delivery carries a signature that was not checked.
+
+    Raises:
+        ValidationFailure: The delivery is not authentic.
     """
     signed = "webhook-signature" in headers
     if signed and credentials.signing_keys:
@@ -104,9 +121,10 @@ def authenticate(
 
 
 def signing_key(signing_token: str) -> bytes:
-    """The key in a signing token (`whsec_` and the base64 of 24 to 64 bytes).
+    """Decode a signing token: `whsec_` and 24 to 64 bytes in base64.
 
-    Raises `ValueError`, which does not quote the token.
+    Raises:
+        ValueError: The token is malformed; the message does not quote it.
     """
     encoded = signing_token.removeprefix(SIGNING_TOKEN_PREFIX)
     if encoded == signing_token:
@@ -126,27 +144,32 @@ def _verify_signature(
     delivery_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     if not delivery_id or not TIMESTAMP.fullmatch(timestamp):
-        raise ValidationFailure("the delivery is signed without webhook-id or webhook-timestamp")
+        raise ValidationFailure(
+            "the delivery is signed, but webhook-id or webhook-timestamp is missing or malformed"
+        )
     signatures = _signatures(headers["webhook-signature"])
-    signed = b".".join((_raw(delivery_id), timestamp.encode(), body))
+    signed = b".".join((raw_bytes(delivery_id), timestamp.encode(), body))
     expected = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
-    # Every pair is compared, so that the time taken tells nothing of which one fits.
+    # Every pair is compared, so that the time taken does not reveal which pair matches.
     matches = [hmac.compare_digest(given, own) for given in signatures for own in expected]
     if not any(matches):
-        raise ValidationFailure("the signature is not of the configured signing token")
+        raise ValidationFailure(
+            "webhook-signature does not match: set the webhook's signing token in GL_SIGNING_TOKEN"
+        )
     if abs(now - int(timestamp)) > SIGNATURE_TOLERANCE:
         raise ValidationFailure(
-            f"the signature is older or newer than {SIGNATURE_TOLERANCE:.0f} s: is the clock right?"
+            f"webhook-timestamp is more than {SIGNATURE_TOLERANCE:.0f} s from the current time: "
+            "check the clocks of both servers, or have GitLab send the event again"
         )
 
 
 def _signatures(header: str) -> list[bytes]:
-    """The v1 signatures of a header; one malformed entry spoils it all."""
+    """Return the v1 signatures of a header, which is malformed if any of its entries is."""
     signatures = []
     for entry in header.split(" "):
         match = SIGNATURE_ENTRY.fullmatch(entry)
         if match is None:
-            raise ValidationFailure("webhook-signature is malformed")
+            raise ValidationFailure(MALFORMED_SIGNATURE)
         version, encoded = match.groups()
         if version == "v1":
             signatures.append(_signature(encoded))
@@ -157,10 +180,10 @@ def _signature(encoded: str) -> bytes:
     try:
         signature = base64.b64decode(encoded, validate=True)
     except binascii.Error:
-        raise ValidationFailure("webhook-signature is malformed") from None
-    # Base64 has several spellings of the same bytes; only the one that GitLab writes is accepted.
+        raise ValidationFailure(MALFORMED_SIGNATURE) from None
+    # Base64 can encode the same bytes in several ways; only the canonical one is accepted.
     if base64.b64encode(signature).decode() != encoded:
-        raise ValidationFailure("webhook-signature is malformed")
+        raise ValidationFailure(MALFORMED_SIGNATURE)
     return signature
 
 
@@ -169,10 +192,12 @@ def _verify_token(given: str | None, tokens: tuple[str, ...]) -> None:
         raise ValidationFailure(
             "X-Gitlab-Token is missing: set the secret token on the webhook in GitLab"
         )
-    # Every token is compared, so that the time taken tells nothing of which one fits.
+    # Every token is compared, so that the time taken does not reveal which token matches.
     matches = [same_secret(given, token) for token in tokens]
     if not any(matches):
-        raise ValidationFailure("X-Gitlab-Token is not the configured secret token")
+        raise ValidationFailure(
+            "X-Gitlab-Token does not match: set the webhook's secret token in GL_SECRET"
+        )
 
 
 def _header_text(raw: bytes) -> str:
@@ -180,7 +205,3 @@ def _header_text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

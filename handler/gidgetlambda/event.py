@@ -1,8 +1,7 @@
-"""Event: one webhook event, and what is commonly asked of it.
+"""Event: one webhook event and the properties that handlers commonly read.
 
-Takes values and returns values. Whether a delivery may be believed is `delivery`'s question;
-what to do about an event is the router's. A payload is somebody else's: every property here copes
-with parts that are missing, `null` or of a wrong type.
+This module performs no I/O. `delivery` authenticates an event and `router` finds its handlers.
+A payload is untrusted: every property tolerates parts that are missing, `null` or of a wrong type.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
@@ -21,7 +20,7 @@ from .errors import MalformedDelivery, ValidationFailure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What is kept of a delivery's headers: nothing in it is secret.
+# An allow-list: none of these headers carries a secret.
 KEPT_HEADERS = frozenset(
     {
         "idempotency-key",
@@ -34,23 +33,33 @@ KEPT_HEADERS = frozenset(
     }
 )
 
-# Headers that tell one delivery from another. A resend bears the same first two, not the last.
+# In order of preference.
 DELIVERY_ID_HEADERS = ("webhook-id", "idempotency-key", "x-gitlab-webhook-uuid")
 
-PUSHES = ("push", "tag_push", "repository_update")
+PUSH_KINDS = ("push", "tag_push", "repository_update")
+
+# The subjects of notes and emojis: each one's key in the payload and collection in the API.
+NOTEABLES = {
+    "issue": "issues",
+    "merge_request": "merge_requests",
+    "commit": "repository/commits",
+    "snippet": "snippets",
+}
+
+MISSING_EVENT = "X-Gitlab-Event is missing: only GitLab's webhooks are accepted"
 
 PLAIN_ID = re.compile(r"[\x21-\x7e]{1,128}")
 COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
 
 
 class Event:
-    """One event that GitLab tells of.
+    """One webhook event.
 
-    data: the payload, decoded from JSON.
-    event: the value of `X-Gitlab-Event`, "Issue Hook" for one.
-    secret: the webhook's secret token, as in gidgetlab; nothing here reads it.
-    headers: the delivery's headers; those in `KEPT_HEADERS` are kept.
-    delivery_id: overrides what the headers say.
+    Attributes:
+        data: The payload, decoded from JSON.
+        event: The value of `X-Gitlab-Event`, for example "Issue Hook".
+        secret: The webhook's secret token, as in gidgetlab; the framework does not read it.
+        headers: The delivery's headers that are in `KEPT_HEADERS`, with names in lower case.
     """
 
     def __init__(
@@ -62,6 +71,15 @@ class Event:
         headers: Mapping[str, str] | None = None,
         delivery_id: str | None = None,
     ) -> None:
+        """Create an event.
+
+        Args:
+            data: The payload, decoded from JSON.
+            event: The value of `X-Gitlab-Event`.
+            secret: The webhook's secret token.
+            headers: The delivery's headers, with names in any case.
+            delivery_id: Overrides the ID in the headers.
+        """
         self.data = data
         self.event = event
         self.secret = secret
@@ -79,56 +97,62 @@ class Event:
     def from_http(
         cls, headers: Mapping[str, str], body: bytes, *, secret: str | None = None
     ) -> Event:
-        """The event that a delivery's headers and body tell of, checked against a secret token.
+        """Check a delivery's secret token and read its event.
 
-        headers: names in any case.
-        body: the raw bytes, JSON in UTF-8.
-        secret: the webhook's secret token; `None` takes only deliveries that carry none.
+        Args:
+            headers: The delivery's headers, with names in any case.
+            body: The raw bytes, JSON in UTF-8.
+            secret: The webhook's secret token; `None` accepts only deliveries without a token.
 
         Raises:
-            ValidationFailure: the token is missing, wrong or not expected, or `X-Gitlab-Event` is
+            ValidationFailure: The token is missing, wrong or unexpected, or `X-Gitlab-Event` is
                 missing.
-            MalformedDelivery: the content type is not JSON (415), or the body is not a JSON object
+            MalformedDelivery: The content type is not JSON (415), or the body is not a JSON object
                 (400).
         """
         headers = {name.lower(): value for name, value in headers.items()}
         given = headers.get("x-gitlab-token")
         if given is not None and secret is None:
-            raise ValidationFailure("the delivery carries a secret token and none is configured")
+            raise ValidationFailure("X-Gitlab-Token is not expected: pass the webhook's `secret`")
         if given is None and secret is not None:
-            raise ValidationFailure("X-Gitlab-Token is missing")
+            raise ValidationFailure(
+                "X-Gitlab-Token is missing: set the secret token on the webhook in GitLab"
+            )
         if given is not None and secret is not None and not same_secret(given, secret):
-            raise ValidationFailure("X-Gitlab-Token is not the configured secret token")
+            raise ValidationFailure(
+                "X-Gitlab-Token does not match: set the same secret token on the webhook in GitLab"
+            )
         if not headers.get("x-gitlab-event"):
-            raise ValidationFailure("X-Gitlab-Event is missing")
+            raise ValidationFailure(MISSING_EVENT)
         return cls.parse(headers, body, secret=secret)
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], body: bytes, *, secret: str | None = None) -> Event:
-        """The event that a delivery tells of, without asking whether it may be believed.
+        """Read the event of a delivery without authenticating it.
 
-        headers: names in lower case.
+        Args:
+            headers: The delivery's headers, with names in lower case.
+            body: The raw bytes, JSON in UTF-8.
+            secret: The webhook's secret token, kept as the event's `secret`.
 
-        Raises `MalformedDelivery`: 415 for a content type other than JSON, 400 for a missing
-        `X-Gitlab-Event` and for a body that is not a JSON object.
+        Raises:
+            MalformedDelivery: The content type is not JSON (415), `X-Gitlab-Event` is missing
+                (400), or the body is not a JSON object (400).
         """
         _require_json(headers.get("content-type", ""))
         event = headers.get("x-gitlab-event", "").strip()
         if not event:
-            raise MalformedDelivery(
-                HTTPStatus.BAD_REQUEST,
-                "X-Gitlab-Event is missing: is this a request from a GitLab webhook?",
-            )
+            raise MalformedDelivery(HTTPStatus.BAD_REQUEST, MISSING_EVENT)
         data = _json_object(body)
         delivery_id = _delivery_id(headers) or hashlib.sha256(body).hexdigest()
         return cls(data, event=event, secret=secret, headers=headers, delivery_id=delivery_id)
 
     @property
     def delivery_id(self) -> str:
-        """What tells this delivery from others and stays the same when GitLab resends it.
+        """The ID of the delivery.
 
-        `webhook-id`, else `Idempotency-Key`, else `X-Gitlab-Webhook-UUID`, else a SHA-256 of the
-        body.
+        It is `webhook-id`, else `Idempotency-Key`, else `X-Gitlab-Webhook-UUID`, else the SHA-256
+        hash of the body. A resend repeats all of them but `X-Gitlab-Webhook-UUID`.
         """
         if self._delivery_id is None:
             body = json.dumps(self.data, sort_keys=True, default=str)
@@ -137,38 +161,39 @@ class Event:
 
     @property
     def event_uuid(self) -> str | None:
-        """`X-Gitlab-Event-UUID`: shared by all events of one recursion, so no delivery's own.
+        """`X-Gitlab-Event-UUID`, `None` if it is missing or not a valid header value.
 
-        `None` also where it is nothing that a request to GitLab could carry on.
+        All events of one chain of webhooks share it, so it does not identify a delivery.
         """
         value = self.headers.get("x-gitlab-event-uuid", "")
         return value if PLAIN_ID.fullmatch(value) else None
 
     @property
     def instance(self) -> str | None:
-        """`X-Gitlab-Instance`: the base URL of the GitLab that sent the delivery."""
+        """`X-Gitlab-Instance`: the base URL of the GitLab instance that sent the delivery."""
         return self.headers.get("x-gitlab-instance") or None
 
     @property
     def object_attributes(self) -> dict[str, Any]:
-        """The payload's `object_attributes`, empty where there is none."""
+        """The payload's `object_attributes`, empty if there are none."""
         return _part(self.data, "object_attributes")
 
     @property
     def kind(self) -> str | None:
-        """What the event is about: `object_kind`, else `event_name`."""
+        """The payload's `object_kind`, else its `event_name`: "issue", "push", …"""
         return _text(self.data, "object_kind") or _text(self.data, "event_name")
 
     @property
     def action(self) -> str | None:
-        """What happened: "open", "close", "update", …; `None` where GitLab does not say."""
+        """The action: "open", "close", "update", …; `None` if the payload has none."""
         return _text(self.object_attributes, "action") or _text(self.data, "action")
 
     @property
     def project_id(self) -> int:
-        """The project's number.
+        """The ID of the project.
 
-        Raises `AttributeError` where the event belongs to no project (a group's member, say).
+        Raises:
+            AttributeError: The event belongs to no project; a group's "Member Hook", for example.
         """
         for part, name in (
             (self._project, "id"),
@@ -177,7 +202,9 @@ class Event:
         ):
             if (number := _number(part, name)) is not None:
                 return number
-        raise AttributeError(f"this {self.event!r} event names no project")
+        raise AttributeError(
+            f"this {self.event!r} event belongs to no project: handle the AttributeError"
+        )
 
     @property
     def project_path(self) -> str | None:
@@ -188,36 +215,36 @@ class Event:
 
     @property
     def user_id(self) -> int | None:
-        """The number of the user who did it."""
+        """The ID of the user who caused the event."""
         number = _number(_part(self.data, "user"), "id")
         return number if number is not None else _number(self._pusher, "user_id")
 
     @property
     def username(self) -> str | None:
-        """The name, without the @, of the user who did it."""
+        """The username, without the @, of the user who caused the event."""
         return _text(_part(self.data, "user"), "username") or _text(self._pusher, "user_username")
 
     @property
     def author_id(self) -> int | None:
-        """The number of the user whose issue or merge request it is."""
-        return _number(self._issuable[1], "author_id")
+        """The ID of the issue's or merge request's author."""
+        return _number(self._issuable, "author_id")
 
     @property
     def iid(self) -> int | None:
-        """The number, within its project, of the issue or merge request that it is about."""
-        return _number(self._issuable[1], "iid")
+        """The IID of the issue or merge request: its number within the project."""
+        return _number(self._issuable, "iid")
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that an update changed, mostly as `{"previous": …, "current": …}`."""
+        """The fields that an update changed, most of them as `{"previous": …, "current": …}`."""
         return _part(self.data, "changes")
 
     @property
     def labels(self) -> list[str]:
-        """The titles of the labels that the issue or merge request has now."""
+        """The titles of the issue's or merge request's current labels."""
         if isinstance(_field(self.data, "labels"), list):
             return _titles(self.data["labels"])
-        return _titles(_field(self._issuable[1], "labels"))
+        return _titles(_field(self._issuable, "labels"))
 
     @property
     def added_labels(self) -> list[str]:
@@ -233,22 +260,26 @@ class Event:
 
     @property
     def target_path(self) -> str | None:
-        """The API path of what the event is about, where that can be commented on.
+        """The API path of the event's subject, such as "/projects/1/issues/23".
 
-        Issues, merge requests, commits and snippets; also from a note or an emoji on one of them,
-        and from a merge request's pipeline: "/projects/1/issues/23". Else `None`.
+        The subject is an issue, merge request, commit or snippet. The subject of a note or an emoji
+        is the item that it is on; the subject of a pipeline is its merge request. `None` if the
+        event has no subject.
         """
-        collection, thing = self._target
+        collection, subject = self._subject
         key = {"repository/commits": "id", "snippets": "id"}.get(collection, "iid")
-        reference = _reference(thing, key)
-        project = self._target_project(thing)
+        reference = _reference(subject, key)
+        project = self._subject_project(subject)
         if project is None or reference is None:
             return None
         return f"/projects/{project}/{collection}/{reference}"
 
     @property
     def awardable_path(self) -> str | None:
-        """The API path of what an emoji would be awarded to: the note, if the event is of one."""
+        """The API path that accepts an emoji: that of the event's note, else `target_path`.
+
+        `None` if GitLab accepts no emoji there, as on a commit.
+        """
         target = self.target_path
         if target is None or "/repository/commits/" in target:
             return None
@@ -262,8 +293,8 @@ class Event:
 
     @property
     def _pusher(self) -> Any:
-        # A push names its user flatly. So does a member event, but that is the member.
-        return self.data if self.kind in PUSHES else None
+        # A push has its user at the top level. A member event has the new member there.
+        return self.data if self.kind in PUSH_KINDS else None
 
     @property
     def _label_change(self) -> tuple[list[str], list[str]]:
@@ -271,13 +302,13 @@ class Event:
         return _titles(_field(change, "previous")), _titles(_field(change, "current"))
 
     @property
-    def _issuable(self) -> tuple[str, dict[str, Any]]:
-        collection, thing = self._target
-        return (collection, thing) if collection in ("issues", "merge_requests") else ("", {})
+    def _issuable(self) -> dict[str, Any]:
+        collection, subject = self._subject
+        return subject if collection in ("issues", "merge_requests") else {}
 
     @property
-    def _target(self) -> tuple[str, dict[str, Any]]:
-        """Which of the API's collections the event's subject is in, and what is told of it."""
+    def _subject(self) -> tuple[str, dict[str, Any]]:
+        """The API collection and the attributes of the event's subject, empty if it has none."""
         kind = self.kind
         if kind in ("issue", "work_item"):
             return "issues", self.object_attributes
@@ -286,26 +317,17 @@ class Event:
         if kind == "pipeline":
             return "merge_requests", _part(self.data, "merge_request")
         if kind in ("note", "emoji"):
-            return self._noted
+            for key, collection in NOTEABLES.items():
+                if noteable := _part(self.data, key):
+                    return collection, noteable
         return "", {}
 
-    @property
-    def _noted(self) -> tuple[str, dict[str, Any]]:
-        """What a note or an emoji is on: GitLab tells it beside the note."""
-        for key, collection in (
-            ("issue", "issues"),
-            ("merge_request", "merge_requests"),
-            ("commit", "repository/commits"),
-            ("snippet", "snippets"),
-        ):
-            if thing := _part(self.data, key):
-                return collection, thing
-        return "", {}
-
-    def _target_project(self, thing: dict[str, Any]) -> int | None:
-        # A merge request from a fork is its target project's; its pipeline may be the fork's.
-        if self.kind == "pipeline" and (target := _number(thing, "target_project_id")) is not None:
-            return target
+    def _subject_project(self, subject: dict[str, Any]) -> int | None:
+        # A merge request belongs to its target project; its pipeline may run in a fork.
+        if self.kind == "pipeline":
+            target = _number(subject, "target_project_id")
+            if target is not None:
+                return target
         try:
             return self.project_id
         except AttributeError:
@@ -313,11 +335,11 @@ class Event:
 
 
 def same_secret(given: str, expected: str) -> bool:
-    """Whether two secrets are the same, in a time that does not tell how alike they are."""
-    return hmac.compare_digest(_secret_bytes(given), _secret_bytes(expected))
+    """Return whether two secrets are equal, in a time that does not depend on their content."""
+    return hmac.compare_digest(raw_bytes(given), raw_bytes(expected))
 
 
-def _secret_bytes(text: str) -> bytes:
+def raw_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -326,7 +348,7 @@ def _delivery_id(headers: Mapping[str, str]) -> str | None:
         if value := headers.get(name):
             if PLAIN_ID.fullmatch(value):
                 return value
-            return hashlib.sha256(_secret_bytes(value)).hexdigest()
+            return hashlib.sha256(raw_bytes(value)).hexdigest()
     return None
 
 
@@ -340,31 +362,32 @@ def _require_json(content_type: str) -> None:
         return
     raise MalformedDelivery(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        f"the content type must be application/json in UTF-8, not {content_type[:100]!r}",
+        f"Content-Type must be application/json in UTF-8, not {content_type[:100]!r}",
     )
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        data = json.loads(body.decode("utf-8"), parse_constant=_reject_constant)
     except RecursionError:
-        raise MalformedDelivery(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from None
+        raise _not_json("it is nested too deeply") from None
+    except UnicodeDecodeError:  # its text quotes the body
+        raise _not_json("it is not UTF-8") from None
     except ValueError as error:
-        # Not the error's text for UnicodeDecodeError: it quotes the body.
-        reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
-        raise MalformedDelivery(
-            HTTPStatus.BAD_REQUEST, f"the body is not the JSON that GitLab sends: {reason}"
-        ) from None
+        raise _not_json(str(error)[:200]) from None
     if not isinstance(data, dict):
-        raise MalformedDelivery(
-            HTTPStatus.BAD_REQUEST,
-            f"the body is not a JSON object but a {type(data).__name__}",
-        )
+        raise _not_json(f"it is a {type(data).__name__}")
     return data
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+def _not_json(reason: str) -> MalformedDelivery:
+    return MalformedDelivery(
+        HTTPStatus.BAD_REQUEST, f"the body must be a JSON object in UTF-8: {reason}"
+    )
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _field(part: Any, name: str) -> Any:
@@ -387,7 +410,7 @@ def _number(part: Any, name: str) -> int | None:
 
 
 def _reference(part: Any, name: str) -> str | None:
-    """A number or a commit's SHA, as a segment of a path; no other text may become one."""
+    """Return an ID or a commit's SHA as a path segment; any other text could leave the path."""
     if (number := _number(part, name)) is not None:
         return str(number)
     text = _text(part, name)

@@ -1,6 +1,6 @@
 """Metrics: numbers for CloudWatch, written to standard output in the embedded metric format.
 
-They are printed, not logged: a higher log level would swallow them.
+They are printed, not logged, so that the log level does not suppress them.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -17,36 +17,38 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Writes metrics.
-
-    namespace: of the stack's metrics in CloudWatch; `None` writes none.
-    stream: where they are written, standard output where left out.
-    """
+    """Writes counts and durations."""
 
     def __init__(self, namespace: str | None, stream: TextIO | None = None) -> None:
+        """Create a writer.
+
+        Args:
+            namespace: The namespace of the metrics in CloudWatch; `None` disables them.
+            stream: The destination; standard output by default.
+        """
         self._namespace = namespace
         self._stream = stream
 
     def count(self, name: str, **dimensions: str) -> None:
-        """One more of what `name` counts."""
-        self._put({name: 1}, "Count", dimensions)
+        """Add one to the metric `name`."""
+        self._put(name, 1, "Count", dimensions)
 
     def seconds(self, name: str, seconds: float, **dimensions: str) -> None:
-        """A time, in seconds."""
-        self._put({name: round(seconds, 3)}, "Seconds", dimensions)
+        """Write a duration in seconds."""
+        self._put(name, round(seconds, 3), "Seconds", dimensions)
 
-    def _put(self, values: Mapping[str, float], unit: str, dimensions: Mapping[str, str]) -> None:
+    def _put(self, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
         if self._namespace is None:
             return
         description = {
             "Namespace": self._namespace,
-            # Also without the dimensions: an alarm looks at the sum of all.
+            # Also without the dimensions, because alarms watch the sum.
             "Dimensions": [[], list(dimensions)] if dimensions else [[]],
-            "Metrics": [{"Name": name, "Unit": unit} for name in values],
+            "Metrics": [{"Name": name, "Unit": unit}],
         }
         line = {
             "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [description]},
             **dimensions,
-            **values,
+            name: value,
         }
         print(json.dumps(line), file=self._stream or sys.stdout, flush=True)

@@ -1,4 +1,4 @@
-"""RateLimit: how many requests GitLab still takes from this user.
+"""RateLimit: how many more requests GitLab accepts from this user.
 
 https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
 """
@@ -13,20 +13,22 @@ if TYPE_CHECKING:
 
 
 class RateLimit:
-    """How many requests GitLab still takes.
+    """The state of a rate limit. It is true while another request can be made.
 
-    limit: how many it takes in one period.
-    remaining: how many are left of them.
-    reset_epoch: when the next period begins, in seconds since the epoch.
+    Attributes:
+        limit: The number of requests that GitLab accepts in one period.
+        remaining: The number of requests that remain in this period.
+        reset_datetime: The start of the next period, in UTC.
     """
 
     def __init__(self, *, limit: int, remaining: int, reset_epoch: float) -> None:
+        """Create a rate limit; `reset_epoch` is in seconds since the epoch."""
         self.limit = limit
         self.remaining = remaining
         self.reset_datetime = datetime.datetime.fromtimestamp(reset_epoch, datetime.UTC)
 
     def __bool__(self) -> bool:
-        """Whether another request can be made: some are left, or the next period has begun."""
+        """Return whether requests remain or the next period has begun."""
         return self.remaining > 0 or datetime.datetime.now(datetime.UTC) > self.reset_datetime
 
     def __str__(self) -> str:
@@ -34,9 +36,10 @@ class RateLimit:
 
     @classmethod
     def from_http(cls, headers: Mapping[str, str]) -> RateLimit | None:
-        """What an answer's headers tell of the rate limit, `None` where they tell nothing.
+        """Read a response's headers; `None` if they state no rate limit.
 
-        headers: with names in lower case, or a mapping that does not mind their case.
+        Args:
+            headers: With names in lower case, or a mapping that ignores case.
         """
         try:
             return cls(

@@ -1,7 +1,8 @@
-"""Redactor: rids texts of the known secrets before they leave this process.
+"""Redactor: removes the known secrets from texts before they leave this process.
 
-A handler's error may quote anything, so every text that is logged or answered passes here. Texts
-also become ASCII: a payload may hold lone surrogates, which Lambda's JSON formatter cannot write.
+A handler's error may quote anything, so every text in a log line or a response passes through here.
+Texts also become ASCII: a payload may contain lone surrogates, which Lambda's JSON formatter cannot
+write.
 """
 
 from __future__ import annotations
@@ -17,25 +18,28 @@ TEXT_LIMIT = 4000  # characters of one text
 
 
 class Redactor:
-    """Takes the known secrets out of texts that leave this process.
-
-    secrets: those of at least 4 characters are taken out; shorter ones would garble every text.
-    """
+    """Replaces the known secrets in texts by `***`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        """Create a redactor.
+
+        Args:
+            secrets: The known secrets. Those of fewer than 4 characters are ignored, because
+                replacing them would garble every text.
+        """
         self._secrets = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
 
     def __repr__(self) -> str:
         return f"<Redactor of {len(self._secrets)} secrets>"
 
     def text(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """The text without secrets, in ASCII, and cut at `limit` characters."""
+        """Return the text without secrets, in ASCII, truncated to `limit` characters."""
         text = self._without_secrets(text)
-        told = _ascii(text[:limit])  # which is as long at least
-        return told if max(len(text), len(told)) <= limit else f"{told[:limit]}..."
+        clean = _ascii(text[:limit])  # escapes make it longer, never shorter
+        return clean if max(len(text), len(clean)) <= limit else f"{clean[:limit]}..."
 
     def value(self, value: Any) -> Any:
-        """A field's value, cleaned as `text` does wherever it holds one."""
+        """Return a copy of the value in which every text has passed through `text`."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -45,12 +49,13 @@ class Redactor:
         return value
 
     def error(self, error: BaseException) -> str:
-        """An error in one line: its kind, its message, and the request that it came from."""
-        asked = f" ({error.request})" if isinstance(error, HTTPException) and error.request else ""
-        return self.text(f"{type(error).__name__}: {_told(error)}{asked}", limit=300)
+        """Describe an error in one line: its type, its message and the request that failed."""
+        request = error.request if isinstance(error, HTTPException) else None
+        suffix = f" ({request})" if request else ""
+        return self.text(f"{type(error).__name__}: {_message(error)}{suffix}", limit=300)
 
     def traceback(self, error: BaseException) -> str:
-        """An error's traceback, its last lines where it is long."""
+        """Return an error's traceback without secrets; of a long one, the end."""
         text = self._without_secrets("".join(traceback.format_exception(error)))
         return _ascii(text[-TEXT_LIMIT:])[-TEXT_LIMIT:]
 
@@ -60,20 +65,18 @@ class Redactor:
         return text
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # a handler's own exception may have a bug of its own
-        return "(its text cannot be told)"
+    except Exception:  # the exception class of a handler may have a bug
+        return "(no message: its __str__ failed)"
 
 
 def _ascii(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        char if " " <= char <= "~" or char in "\n\t" else _escaped(char) for char in text
-    )
+    return "".join(char if " " <= char <= "~" or char in "\n\t" else _escape(char) for char in text)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")

@@ -1,6 +1,7 @@
-"""What GitLab's API answered: data, rate limit and next page, or the exception that it stands for.
+"""Response: turn a response of GitLab's API into data, rate limit and next page, or an exception.
 
-Takes values, returns values and looks at the clock; `gitlab` sends the requests.
+This module performs no I/O; `gitlab` sends the requests. It reads the clock to compute
+`RateLimitExceeded.retry_after`.
 
 https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/rest/troubleshooting/
 """
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
 
 LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*))*)')
 LINK_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
-MESSAGE_LIMIT = 2000  # characters of an error page that are kept
+MESSAGE_LIMIT = 2000  # characters of an error's message
 
 
 def create_headers(requester: str, *, access_token: str | None = None) -> dict[str, str]:
-    """The headers of every request to GitLab, with names in lower case.
+    """Return the headers of every request to GitLab, with names in lower case.
 
     https://docs.gitlab.com/api/rest/authentication/
     """
@@ -51,12 +52,20 @@ def create_headers(requester: str, *, access_token: str | None = None) -> dict[s
 def decipher_response(
     status_code: int, headers: Mapping[str, str], body: bytes, method: str = ""
 ) -> tuple[Any, RateLimit | None, str | None]:
-    """What an answer holds: its data, the rate limit, and the next page's URL.
+    """Decode a response.
 
-    headers: with names in lower case, or a mapping that does not mind their case.
-    method: the request's; a HEAD is answered by its headers.
+    Args:
+        status_code: The HTTP status.
+        headers: With names in lower case, or a mapping that ignores case.
+        body: The raw bytes.
+        method: The method of the request; the data of a HEAD are the headers.
 
-    Raises the `HTTPException` that any other status than 200, 201, 202 and 204 stands for.
+    Returns:
+        The data, the rate limit, and the URL of the next page.
+
+    Raises:
+        HTTPException: The status is not 200, 201, 202 or 204; the subclass depends on it.
+        GitLabBroken: The body is not the JSON that its content type announces.
     """
     rate_limit = RateLimit.from_http(headers)
     if status_code not in (200, 201, 202, 204):
@@ -66,17 +75,25 @@ def decipher_response(
 
 
 def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """The data that a GraphQL query was answered with.
+    """Return the data of a response to a GraphQL query.
 
-    Raises the `GraphQLException` that any other answer stands for, `RateLimitExceeded` and
-    `GitLabBroken`.
+    Args:
+        status_code: The HTTP status.
+        headers: With names in lower case, or a mapping that ignores case.
+        body: The raw bytes.
+
+    Raises:
+        GraphQLException: The response is an error or has no data; the subclass depends on it.
+        RateLimitExceeded: The status is 429.
+        GitLabBroken: The status is 5xx, or the JSON cannot be read.
+
     https://docs.gitlab.com/api/graphql/
     """
     if status_code == HTTPStatus.TOO_MANY_REQUESTS or status_code >= 500:
         raise _exception(status_code, headers, body, RateLimit.from_http(headers))
     content_type = headers.get("content-type")
     if not body:
-        raise GraphQLException(f"GraphQL answered {status_code} with nothing", None)
+        raise GraphQLException(f"GraphQL answered {status_code} without a body", None)
     response = decode_body(status_code, headers, body)
     if status_code == HTTPStatus.UNAUTHORIZED:
         raise GraphQLAuthorizationFailure(response)
@@ -92,7 +109,7 @@ def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body
 
 
 def next_link(link: str | None) -> str | None:
-    """The URL of the next page in a `Link` header, as it stands there.
+    """Return the URL of the next page in a `Link` header, unchanged.
 
     https://docs.gitlab.com/api/rest/#pagination-link-header and RFC 8288
     """
@@ -104,10 +121,14 @@ def next_link(link: str | None) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """For how many seconds GitLab asks to wait, `None` where it does not say.
+    """Return the number of seconds that GitLab asks to wait, or `None`.
 
-    `Retry-After` as seconds or as a date, else until `RateLimit-Reset` where nothing remains.
-    now: the current time in seconds since the epoch.
+    This is `Retry-After`, in seconds or as a date, else the time until `RateLimit-Reset` if no
+    requests remain.
+
+    Args:
+        headers: With names in lower case, or a mapping that ignores case.
+        now: The current time in seconds since the epoch.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
@@ -124,9 +145,14 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
 
 
 def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """A body as what its content type says: JSON's values, bytes, or text.
+    """Decode a body according to its content type.
 
-    Raises `GitLabBroken` for JSON that cannot be read.
+    Returns:
+        The values of JSON, a `str` for text, the bytes of another type, or `None` without a body or
+        a content type.
+
+    Raises:
+        GitLabBroken: The JSON cannot be read.
     """
     essence, _, parameters = headers.get("content-type", "").partition(";")
     essence = essence.strip().lower()
@@ -136,7 +162,9 @@ def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> An
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
-            raise GitLabBroken(status_code, "GitLab's answer is not the JSON it says") from None
+            raise GitLabBroken(
+                status_code, "the body is not the JSON that Content-Type announces"
+            ) from None
     if essence.startswith("text/") or "charset=" in parameters:
         return _text(parameters, body)
     return body
@@ -155,9 +183,9 @@ def _exception(
 ) -> HTTPException:
     data, message = _error(status_code, headers, body)
     args = (message,) if message else ()
-    spent = rate_limit is not None and rate_limit.remaining <= 0
+    exhausted = rate_limit is not None and rate_limit.remaining <= 0
     if status_code == HTTPStatus.TOO_MANY_REQUESTS or (
-        status_code == HTTPStatus.FORBIDDEN and spent
+        status_code == HTTPStatus.FORBIDDEN and exhausted
     ):
         now = datetime.datetime.now(datetime.UTC).timestamp()
         return RateLimitExceeded(
@@ -180,7 +208,7 @@ def _moved(location: str | None) -> tuple[str, ...]:
 
 
 def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:
-    """What an error's body says, decoded and as one text."""
+    """Return an error's body, decoded and as one message."""
     try:
         data = decode_body(status_code, headers, body)
     except GitLabBroken:
@@ -191,10 +219,10 @@ def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[A
 
 
 def _message(data: Any) -> str:
-    """GitLab's forms of an error: `message` as text, dict or list, `error`, plain text."""
+    """Join GitLab's forms of an error: `message` as text, dict or list, `error`, plain text."""
     if isinstance(data, dict):
-        told = [data[key] for key in ("message", "error", "error_description") if data.get(key)]
-        return ": ".join(_message(part) for part in told) or (_fields(data) if data else "")
+        parts = [data[key] for key in ("message", "error", "error_description") if data.get(key)]
+        return ": ".join(_message(part) for part in parts) or (_fields(data) if data else "")
     if isinstance(data, list):
         return ", ".join(_message(part) for part in data)
     return str(data)

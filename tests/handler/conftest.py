@@ -1,4 +1,4 @@
-"""What tests of `handler` may ask for."""
+"""Fixtures for the tests of `handler`."""
 
 import logging
 import os
@@ -12,17 +12,17 @@ SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of whoever runs the tests reaches a bot."""
+    """Hide the settings of whoever runs the tests."""
     for name in tuple(os.environ):
         if name.startswith(SETTINGS):
             monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
-def own_log_level() -> Iterator[None]:
-    """A bot sets the levels of loggers; the next test has its own."""
+def restored_log_levels() -> Iterator[None]:
+    """Undo what a bot's LOG_LEVEL does to the levels of loggers."""
     loggers = [logging.getLogger(name) for name in ("gidgetlambda", *NOISY_LIBRARIES)]
-    before = [logger.level for logger in loggers]
+    levels = [logger.level for logger in loggers]
     yield
-    for logger, level in zip(loggers, before, strict=True):
+    for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""Small payloads in GitLab's shapes, for tests; each call gives new ones."""
+"""Small payloads in GitLab's shapes; each call returns a new one."""
 
 from typing import Any
 
@@ -9,35 +9,19 @@ ALICE: Json = {"id": 2, "name": "Alice", "username": "alice"}
 
 
 def issue(action: str | None = "open", **attributes: Any) -> Json:
-    told: Json = {"id": 301, "iid": 23, "project_id": 71, "author_id": 2, "state": "opened"}
+    usual: Json = {"id": 301, "iid": 23, "project_id": 71, "author_id": 2, "state": "opened"}
     if action is not None:
-        told["action"] = action
-    return {
-        "object_kind": "issue",
-        "event_type": "issue",
-        "user": dict(ALICE),
-        "project": dict(PROJECT),
-        "object_attributes": told | attributes,
-        "labels": [],
-        "changes": {},
-    }
+        usual["action"] = action
+    return _issuable("issue", usual | attributes)
 
 
 def merge_request(action: str | None = "open", **attributes: Any) -> Json:
-    told: Json = {"id": 501, "iid": 7, "author_id": 3, "target_project_id": 71, "action": action}
-    return {
-        "object_kind": "merge_request",
-        "event_type": "merge_request",
-        "user": dict(ALICE),
-        "project": dict(PROJECT),
-        "object_attributes": told | attributes,
-        "labels": [],
-        "changes": {},
-    }
+    usual: Json = {"id": 501, "iid": 7, "author_id": 3, "target_project_id": 71, "action": action}
+    return _issuable("merge_request", usual | attributes)
 
 
-def note(text: str = "Me too", **beside: Any) -> Json:
-    """A comment; what it is on is told beside it: `issue={"iid": 23}`."""
+def note(text: str = "Me too", **noteable: Any) -> Json:
+    """Return a comment on the issue 23, or on what a keyword describes: `snippet={"id": 53}`."""
     return {
         "object_kind": "note",
         "event_type": "note",
@@ -51,12 +35,12 @@ def note(text: str = "Me too", **beside: Any) -> Json:
             "author_id": 2,
             "action": "create",
         },
-        **(beside or {"issue": {"id": 301, "iid": 23, "author_id": 3}}),
+        **(noteable or {"issue": {"id": 301, "iid": 23, "author_id": 3}}),
     }
 
 
 def push(**fields: Any) -> Json:
-    told: Json = {
+    usual: Json = {
         "object_kind": "push",
         "event_name": "push",
         "ref": "refs/heads/main",
@@ -66,4 +50,16 @@ def push(**fields: Any) -> Json:
         "project": dict(PROJECT),
         "commits": [],
     }
-    return told | fields
+    return usual | fields
+
+
+def _issuable(kind: str, attributes: Json) -> Json:
+    return {
+        "object_kind": kind,
+        "event_type": kind,
+        "user": dict(ALICE),
+        "project": dict(PROJECT),
+        "object_attributes": attributes,
+        "labels": [],
+        "changes": {},
+    }

@@ -5,7 +5,7 @@ import pytest
 from gidgetlambda import markers
 
 IDENTITY = markers.identity("note", "delivery", "module:handler")
-MARK = f"<!-- gidgetlambda {IDENTITY} -->"
+MARKER = f"<!-- gidgetlambda {IDENTITY} -->"
 NOTES = "https://gitlab.example.com/api/v4/projects/71/issues/23/notes"
 
 
@@ -16,20 +16,14 @@ def is_marked(text: str) -> bool:
 # Identities
 
 
-def test_the_same_parts_have_the_same_identity() -> None:
+def test_identity_depends_on_each_part() -> None:
     assert markers.identity("a", "b") == markers.identity("a", "b")
-
-
-def test_parts_do_not_run_into_each_other() -> None:
     assert markers.identity("ab", "c") != markers.identity("a", "bc")
     assert markers.identity("a", "") != markers.identity("a")
-
-
-def test_a_lone_surrogate_has_an_identity() -> None:
     assert re.fullmatch("[0-9a-f]{32}", markers.identity("\ud800"))
 
 
-# The mark in a text
+# The marker in a text
 
 
 @pytest.mark.parametrize(
@@ -45,22 +39,18 @@ def test_a_lone_surrogate_has_an_identity() -> None:
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_a_marked_text_is_found_again(text: str) -> None:
+def test_finds_the_marker_of_a_marked_text(text: str) -> None:
     marked = markers.mark(text, IDENTITY)
     assert marked.startswith(text.rstrip())
     assert is_marked(marked)
 
 
-def test_the_mark_is_a_paragraph_of_its_own() -> None:
-    assert markers.mark("| a |\n|---|\n| b |\n", IDENTITY) == f"| a |\n|---|\n| b |\n\n{MARK}"
-
-
-def test_gitlab_may_add_blanks_at_the_end() -> None:
-    assert is_marked(f"Thanks!\n\n{MARK}\r\n ")
+def test_finds_a_marker_before_trailing_white_space() -> None:
+    assert is_marked(f"Thanks!\n\n{MARKER}\r\n ")
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "/close", "/label ~bug\n/close\n", "  /assign @bob "])
-def test_what_makes_no_note_gets_no_mark(text: str) -> None:
+def test_quick_actions_alone_get_no_marker(text: str) -> None:
     assert markers.mark(text, IDENTITY) == text
 
 
@@ -74,8 +64,8 @@ def test_what_makes_no_note_gets_no_mark(text: str) -> None:
         ("   ```\ntext", "```"),
     ],
 )
-def test_an_open_code_block_is_closed_before_the_mark(text: str, closing: str) -> None:
-    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n{closing}\n\n{MARK}"
+def test_closes_an_open_code_block_before_the_marker(text: str, closing: str) -> None:
+    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n{closing}\n\n{MARKER}"
 
 
 @pytest.mark.parametrize(
@@ -88,10 +78,11 @@ def test_an_open_code_block_is_closed_before_the_mark(text: str, closing: str) -
         "```inline``` at the start of a line",
         "    ```\n    an indented block",
         "`` two ``",
+        "| a |\n|---|\n| b |\n",
     ],
 )
-def test_a_text_without_an_open_code_block_stays_as_it_is(text: str) -> None:
-    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n\n{MARK}"
+def test_appends_the_marker_as_a_paragraph(text: str) -> None:
+    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n\n{MARKER}"
 
 
 @pytest.mark.parametrize(
@@ -101,18 +92,18 @@ def test_a_text_without_an_open_code_block_stays_as_it_is(text: str) -> None:
         1,
         "",
         "Thanks!",
-        f"> Thanks!\n> {MARK}\n\nQuoted by somebody",
-        f"{MARK} and more",
-        MARK.replace("gidgetlambda", "other"),
-        MARK.upper(),
-        MARK.replace(IDENTITY, "abc"),
+        f"> Thanks!\n> {MARKER}\n\nQuoted by somebody",
+        f"{MARKER} and more",
+        MARKER.replace("gidgetlambda", "other"),
+        MARKER.upper(),
+        MARKER.replace(IDENTITY, "abc"),
     ],
 )
-def test_a_mark_counts_only_at_the_very_end(text: object) -> None:
+def test_finds_no_marker_elsewhere(text: object) -> None:
     assert markers.find(text) is None
 
 
-def test_of_two_marks_the_last_counts() -> None:
+def test_finds_the_last_of_two_markers() -> None:
     other = markers.identity("other")
     assert is_marked(markers.mark(f"somebody wrote <!-- gidgetlambda {other} -->", IDENTITY))
 
@@ -136,7 +127,7 @@ def test_of_two_marks_the_last_counts() -> None:
         ("POST", "repository/commits/da1560/discussions", "body"),
     ],
 )
-def test_a_request_that_writes_a_note_is_marked(method: str, path: str, field: str) -> None:
+def test_marks_the_note_of_a_request(method: str, path: str, field: str) -> None:
     url = f"https://gitlab.example.com/api/v4/projects/71/{path}"
     given = {field: "Thanks!", "internal": True}
     same_url, data = markers.mark_request(method, url, given, IDENTITY)
@@ -157,18 +148,18 @@ def test_a_request_that_writes_a_note_is_marked(method: str, path: str, field: s
         ("POST", "releases"),
     ],
 )
-def test_another_request_stays_as_it_is(method: str, path: str) -> None:
+def test_leaves_other_requests_unchanged(method: str, path: str) -> None:
     url = f"https://gitlab.example.com/api/v4/projects/71/{path}"
     data = {"body": "text", "note": "text"}
     assert markers.mark_request(method, url, data, IDENTITY) == (url, data)
 
 
 @pytest.mark.parametrize("data", [b"", None, [1], "text", {"body": None}, {"body": 1}])
-def test_data_that_is_no_note_stays_as_it_is(data: object) -> None:
+def test_leaves_other_data_unchanged(data: object) -> None:
     assert markers.mark_request("POST", NOTES, data, IDENTITY) == (NOTES, data)
 
 
-def test_a_note_in_the_query_is_marked() -> None:
+def test_marks_a_note_in_the_query() -> None:
     url, _ = markers.mark_request("POST", f"{NOTES}?body=Thanks%21&internal=true", b"", IDENTITY)
     assert "internal=true" in url
     assert IDENTITY in url
@@ -177,23 +168,23 @@ def test_a_note_in_the_query_is_marked() -> None:
 # GraphQL
 
 
-def test_a_body_written_into_the_mutation_is_marked() -> None:
+def test_marks_a_body_in_the_mutation() -> None:
     query = 'mutation { createNote(input: {noteableId: "gid://1", body: "Say \\"hi\\""}) {errors} }'
     marked, variables = markers.mark_graphql(query, {}, IDENTITY)
     literal = re.search(r'body: ("(?:[^"\\]|\\.)*")', marked)
     assert literal is not None
-    assert json.loads(literal[1]) == f'Say "hi"\n\n{MARK}'
+    assert json.loads(literal[1]) == f'Say "hi"\n\n{MARKER}'
     assert variables == {}
 
 
-def test_a_block_string_is_marked() -> None:
+def test_marks_a_block_string() -> None:
     query = 'mutation { createNote(input: {body: """Say "hi"\nnow"""}) { errors } }'
     marked, _ = markers.mark_graphql(query, {}, IDENTITY)
-    assert f'"""Say "hi"\nnow\n\n{MARK}"""' in marked
+    assert f'"""Say "hi"\nnow\n\n{MARKER}"""' in marked
 
 
 @pytest.mark.parametrize("literal", ['"/close"', '"""/label ~bug\n/close"""', r'"/close\n/todo"'])
-def test_a_literal_of_quick_actions_alone_makes_no_note_and_gets_no_mark(literal: str) -> None:
+def test_leaves_a_literal_of_quick_actions_unchanged(literal: str) -> None:
     query = f"mutation {{ createNote(input: {{body: {literal}}}) {{ errors }} }}"
     assert markers.mark_graphql(query, {}, IDENTITY) == (query, {})
 
@@ -217,13 +208,13 @@ def test_a_literal_of_quick_actions_alone_makes_no_note_and_gets_no_mark(literal
         ),
     ],
 )
-def test_a_body_among_the_variables_is_marked(query: str, variables: dict[str, object]) -> None:
+def test_marks_a_body_in_the_variables(query: str, variables: dict[str, object]) -> None:
     same_query, marked = markers.mark_graphql(query, variables, IDENTITY)
     assert same_query == query
     (value,) = marked.values()
     assert is_marked(value["body"] if isinstance(value, dict) else value)
 
 
-def test_what_writes_no_note_stays_as_it_is() -> None:
+def test_leaves_other_queries_unchanged() -> None:
     query, variables = "query($body: String) { currentUser { id } }", {"body": "Hi"}
     assert markers.mark_graphql(query, variables, IDENTITY) == (query, variables)

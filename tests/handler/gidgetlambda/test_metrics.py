@@ -6,54 +6,50 @@ import pytest
 from gidgetlambda.metrics import Metrics
 
 
-def written(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
-def test_a_count_is_one_line_in_the_embedded_metric_format() -> None:
-    stream = io.StringIO()
+def test_count_writes_one_line_in_the_embedded_metric_format(stream: io.StringIO) -> None:
     Metrics("Bots", stream).count("Queued")
 
-    (line,) = written(stream)
-    (description,) = line["_aws"]["CloudWatchMetrics"]
+    line = json.loads(stream.getvalue())
     assert line["Queued"] == 1
     assert isinstance(line["_aws"]["Timestamp"], int)
-    assert description == {
-        "Namespace": "Bots",
-        "Dimensions": [[]],
-        "Metrics": [{"Name": "Queued", "Unit": "Count"}],
-    }
-
-
-def test_a_dimension_is_told_and_the_sum_of_all_too() -> None:
-    stream = io.StringIO()
-    Metrics("Bots", stream).count("Refused", Reason="Unauthorized")
-
-    (line,) = written(stream)
-    assert line["Reason"] == "Unauthorized"
-    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[], ["Reason"]]
-
-
-def test_a_time_is_in_seconds() -> None:
-    stream = io.StringIO()
-    Metrics("Bots", stream).seconds("SecondsToDone", 1.23456)
-
-    (line,) = written(stream)
-    assert line["SecondsToDone"] == 1.235
-    assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [
-        {"Name": "SecondsToDone", "Unit": "Seconds"}
+    assert line["_aws"]["CloudWatchMetrics"] == [
+        {
+            "Namespace": "Bots",
+            "Dimensions": [[]],
+            "Metrics": [{"Name": "Queued", "Unit": "Count"}],
+        }
     ]
 
 
-def test_metrics_go_to_standard_output_whatever_the_log_level(
-    capsys: pytest.CaptureFixture[str],
+def test_counts_with_and_without_the_dimensions(stream: io.StringIO) -> None:
+    Metrics("Bots", stream).count("Refused", Reason="Unauthorized")
+
+    line = json.loads(stream.getvalue())
+    assert line["Reason"] == "Unauthorized"
+    assert description(line)["Dimensions"] == [[], ["Reason"]]
+
+
+def test_rounds_seconds(stream: io.StringIO) -> None:
+    Metrics("Bots", stream).seconds("SecondsToDone", 1.23456)
+
+    line = json.loads(stream.getvalue())
+    assert line["SecondsToDone"] == 1.235
+    assert description(line)["Metrics"] == [{"Name": "SecondsToDone", "Unit": "Seconds"}]
+
+
+@pytest.mark.parametrize(("namespace", "lines"), [("Bots", 1), (None, 0)])
+def test_prints_only_with_a_namespace(
+    namespace: str | None, lines: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Metrics("Bots").count("Parked")
+    Metrics(namespace).count("Parked")
 
-    assert json.loads(capsys.readouterr().out)["Parked"] == 1
+    assert len(capsys.readouterr().out.splitlines()) == lines
 
 
-def test_without_a_namespace_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    Metrics(None).count("Parked")
-
-    assert capsys.readouterr().out == ""
+def description(line: dict[str, Any]) -> Any:
+    return line["_aws"]["CloudWatchMetrics"][0]

@@ -10,7 +10,6 @@ from gidgetlambda import GitLabBot, Router
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 from infra.testing.server import serve
-from tests.handler.doors import Switchboard
 
 TRUST = httpx.create_ssl_context()
 
@@ -24,15 +23,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield instance
 
 
-@pytest.fixture(scope="package")
-def switchboard() -> Iterator[tuple[Switchboard, str]]:
-    switchboard = Switchboard()
-    with serve(switchboard) as url:
-        yield switchboard, url
-
-
 @pytest.fixture
-def install(sandbox: Sandbox, switchboard: tuple[Switchboard, str]) -> Iterator[Install]:
+def install(sandbox: Sandbox) -> Iterator[Install]:
     """Serves a bot with these routers, and gives it every webhook of the sandbox."""
     with ExitStack() as installed:
 
@@ -45,8 +37,7 @@ def install(sandbox: Sandbox, switchboard: tuple[Switchboard, str]) -> Iterator[
                 ssl_context=TRUST,
             )
             bot.register_routers(*routers)
-            board, url = switchboard
-            installed.enter_context(board.to(bot))
+            url = installed.enter_context(serve(bot.app))
             sandbox.add_hook(f"{url}/webhook", token="hook-secret")
 
         yield install
