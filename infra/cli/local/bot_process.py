@@ -9,27 +9,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 import uvicorn
-from gidgetlambda.router import Route
 
 from ..console import Printer
 from .deliveries import DeliveryLog
 
 STOP_SECONDS = 10.0
-_CANNOT_START = 3
-
-# The triggers in GitLab's webhook form that are not named like their event type.
-_TRIGGERS = {
-    "Note Hook": "Comments",
-    "Confidential Note Hook": "Confidential comments",
-    "Issue Hook": "Issues events",
-    "Confidential Issue Hook": "Confidential issues events",
-    "Release Hook": "Releases events",
-    "Resource Access Token Hook": "Project or group access token events",
-}
 
 
 def serve_bot(
@@ -39,7 +26,7 @@ def serve_bot(
 
     Args:
         config: uvicorn's configuration.
-        ready: receives a message when the handlers are loaded.
+        ready: receives the handlers' event types once they are loaded.
         sockets: the listening sockets.
     """
     threading.Thread(target=_end_with_the_command, daemon=True).start()
@@ -52,41 +39,22 @@ def serve_bot(
         from bot import bot
     except (Exception, SystemExit) as error:
         own_trace = error.__traceback__ and error.__traceback__.tb_next  # without this function
-        printer.problem(
-            "".join(traceback.format_exception(error.with_traceback(own_trace))).rstrip()
-        )
-        sys.exit(_CANNOT_START)
-    _print_handlers(printer, bot.router.routes)
-    ready.send(None)
+        lines = traceback.format_exception(error.with_traceback(own_trace))
+        printer.problem("".join(lines).rstrip())
+        sys.exit(1)
+    event_types: dict[str, list[str]] = {}
+    for route in bot.router.routes:
+        event_types.setdefault(route.name, []).append(route.event_type)
+    printer.say("The bot's handlers:" if event_types else "The bot has no handlers: add some to handler/bot.py.")
+    for name, types in event_types.items():
+        printer.line((f"  {name}", "bold"), (f" on {', '.join(types)}", ""))
+    ready.send([route.event_type for route in bot.router.routes])
     uvicorn.Server(config).run(sockets)
 
 
 def _end_with_the_command() -> None:
-    command = multiprocessing.parent_process()
-    if command is not None:
+    if command := multiprocessing.parent_process():
         command.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
     os._exit(1)  # a handler blocks the event loop
-
-
-def _print_handlers(printer: Printer, routes: Sequence[Route]) -> None:
-    if not routes:
-        printer.say("The bot has no handlers: register some in handler/bot.py.", style="yellow")
-        return
-    printer.say("The bot's handlers:")
-    event_types: dict[str, list[str]] = {}
-    for route in routes:
-        event_types.setdefault(route.name, []).append(route.event_type)
-    for name, types in event_types.items():
-        printer.line((f"  {name}", "bold"), (f" on {', '.join(types)}", ""))
-    triggers = dict.fromkeys(_trigger(route.event_type) for route in routes)
-    printer.say(f"Their triggers in GitLab's webhook form: {', '.join(triggers)}", style="dim")
-
-
-def _trigger(event_type: str) -> str:
-    """The name in GitLab's webhook form: "Merge request events" for "Merge Request Hook"."""
-    if event_type == "*":
-        return "all"
-    name = event_type.removesuffix(" Hook").capitalize()
-    return _TRIGGERS.get(event_type, f"{name} events")

@@ -13,7 +13,7 @@ _INDENT = " " * 6
 _COLORS = {"done": "green", "failed": "red", "refused": "red", "misconfigured": "red"}
 _SIGNS = {"done": "✓", "failed": "✗"}
 _REFERENCE = re.compile(r"/(issues|merge_requests)/(\d+)")
-_ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_ESCAPE = re.compile(r"(?<!\\)\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 @dataclass
@@ -127,7 +127,8 @@ def _text(record: logging.LogRecord, name: str) -> str:
 def _readable(text: str) -> str:
     """The text without the escapes of the redactor, which writes ASCII for Lambda's JSON.
 
-    Control characters stay escaped. Escapes that the text itself contained are replaced as well.
+    Control characters stay escaped. An escape that the text itself contained is replaced as well,
+    unless a backslash precedes it.
     """
     return _ESCAPE.sub(_unescape, text).expandtabs(4)
 

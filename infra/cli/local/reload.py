@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
@@ -40,11 +39,14 @@ class BotReload(StatReload):
     Args:
         printer: prints the messages.
         listener: the socket on which the bot listens.
+
+    Attributes:
+        loaded: receives the handlers' event types each time the bot has loaded them.
     """
 
     def __init__(self, printer: Printer, listener: socket.socket) -> None:
         self._printer = printer
-        self._ready, ready = multiprocessing.Pipe(duplex=False)
+        self.loaded, sender = multiprocessing.Pipe(duplex=False)
         config = uvicorn.Config(
             "receive:app",
             reload=True,
@@ -55,7 +57,7 @@ class BotReload(StatReload):
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        super().__init__(config, functools.partial(serve_bot, config, ready), [listener])
+        super().__init__(config, functools.partial(serve_bot, config, sender), [listener])
         self._files = self._saved_files()
         self._reported = False
 
@@ -66,27 +68,22 @@ class BotReload(StatReload):
     def __exit__(self, *exception: object) -> None:
         self.shutdown()
 
-    def run_until_stopped(self, on_ready: Callable[[threading.Event], object]) -> None:
+    def run_until_stopped(self, on_loaded: Callable[[list[str]], object]) -> None:
         """Run the bot until Ctrl-C, SIGTERM or the end of the terminal.
 
         Args:
-            on_ready: called once, when the handlers are loaded for the first time. Its argument is
-                the event that is set when the command must stop.
+            on_loaded: called once, when the bot has loaded its handlers, with their event types.
         """
-        greeted = False
+        waiting = True
         with self:
             for saved in self:
                 if saved:
                     self.restart()
-                elif not greeted and self.is_ready():
-                    greeted = True
-                    on_ready(self.should_exit)
+                elif waiting and self.loaded.poll():
+                    waiting = False
+                    on_loaded(self.loaded.recv())
         self._printer.say()
         self._printer.say("Stopped.")
-
-    def is_ready(self) -> bool:
-        """Whether the bot has loaded its handlers at least once."""
-        return self._ready.poll()
 
     def startup(self) -> None:
         # The bot's process inherits these. It imports the modules of this checkout, logs why
@@ -163,9 +160,7 @@ def listen(printer: Printer, host: str, port: int) -> socket.socket:
     Raises:
         Failure: no port is free, or the address cannot be listened on.
     """
-    created = next_free(port, lambda candidate: socket.create_server((host, candidate)))
-    # A socket that is made from its number knows its protocol; asyncio sets TCP_NODELAY only then.
-    listener = socket.socket(fileno=created.detach())
+    listener = next_free(port, lambda candidate: socket.create_server((host, candidate)))
     if port not in (0, used := listener.getsockname()[1]):
         printer.say(f"Port {port} is taken, so the bot listens on {used}.", style="yellow")
     return listener

@@ -16,6 +16,21 @@ from ..failure import Failure
 from ..gitlab import connected
 from .reload import BotReload, listen
 
+_CHECK_URL = "Set GL_URL to GitLab's base URL, with its sub-path and without /api/v4."
+_TRUST = "Check GL_URL; if the certificate is not trusted, set GL_CA_FILE to its authority's file."
+_NEW_TOKEN = "Create a token with the scope api, and set GL_ACCESS_TOKEN to it."
+
+# The triggers in GitLab's webhook form that are not named like their event type.
+_TRIGGERS = {
+    "*": "all",
+    "Note Hook": "Comments",
+    "Confidential Note Hook": "Confidential comments",
+    "Issue Hook": "Issues events",
+    "Confidential Issue Hook": "Confidential issues events",
+    "Release Hook": "Releases events",
+    "Resource Access Token Hook": "Project or group access token events",
+}
+
 
 def run(printer: Printer, *, port: int, host: str) -> None:
     """Run the bot until the command is stopped.
@@ -25,30 +40,38 @@ def run(printer: Printer, *, port: int, host: str) -> None:
     """
     username, gitlab_url = asyncio.run(_whoami()), os.environ["GL_URL"].strip()
     with listen(printer, host, port) as listener:
-        printer.say(f"The bot acts as @{username} at {gitlab_url}.")
-        printer.title("In GitLab, under Settings > Webhooks of the project, add a webhook:")
         address = f"{_address(host, gitlab_url)}:{listener.getsockname()[1]}"
-        printer.say(f"  URL            http://{address}/webhook")
-        for field, value in _secrets().items():
-            printer.say(f"  {field:14} {value}")
-        printer.say("  Trigger        as listed below")
-        printer.say()
-        printer.say("GitLab must be able to reach this machine at that URL. If it cannot, start a")
-        printer.say("tunnel or a reverse proxy, and enter its URL with /webhook at the end.")
-        printer.say()
-        BotReload(printer, listener).run_until_stopped(
-            lambda stop: printer.say("\nReady. Each delivery appears here; Ctrl-C stops.")
-        )
+        form = {"URL": f"http://{address}/webhook", **_secrets()}
+
+        def print_form(event_types: list[str]) -> None:
+            triggers = dict.fromkeys(_trigger(event_type) for event_type in event_types)
+            printer.title("In GitLab, under Settings > Webhooks of the project, add a webhook:")
+            for field, value in {**form, "Trigger": ", ".join(triggers)}.items():
+                printer.say(f"  {field:14} {value}")
+            printer.say(
+                "\nGitLab must be able to reach this machine at that URL. If it cannot, start a\n"
+                "tunnel or a reverse proxy, and enter its URL with /webhook at the end.\n\n"
+                "Ready. Each delivery appears here; Ctrl-C stops."
+            )
+
+        printer.say(f"The bot acts as @{username} at {gitlab_url}.")
+        BotReload(printer, listener).run_until_stopped(print_form)
 
 
 def _secrets() -> dict[str, str]:
-    """The form's fields for secrets; without any in the environment, a new one is set there."""
+    """The form's fields for secrets; if the environment has none, a new one is set there."""
     names = {"Signing token": "GL_SIGNING_TOKEN", "Secret token": "GL_SECRET"}
     given = {field: name for field, name in names.items() if os.environ.get(name)}
     if given:
         return {field: f"the value of {name}" for field, name in given.items()}
     os.environ["GL_SECRET"] = secrets.token_urlsafe(32)
     return {"Secret token": os.environ["GL_SECRET"]}
+
+
+def _trigger(event_type: str) -> str:
+    """The trigger's name in the form: "Merge request events" for "Merge Request Hook"."""
+    name = event_type.removesuffix(" Hook").capitalize()
+    return _TRIGGERS.get(event_type, f"{name} events")
 
 
 async def _whoami() -> str:
@@ -61,24 +84,14 @@ async def _whoami() -> str:
         try:
             return str((await gl.getitem("/user"))["username"])
         except httpx.TransportError as error:
-            raise Failure(
-                f"GitLab cannot be reached at {gl.api_url} ({type(error).__name__}: {error}). "
-                "Check GL_URL. If its certificate is not trusted, name the PEM file of its "
-                "authority in GL_CA_FILE."
-            ) from None
+            problem, remedy = f"cannot be reached ({type(error).__name__}: {error})", _TRUST
         except HTTPException as error:
-            answer = f"{int(error.status_code)}: {error}"
-            if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                raise Failure(
-                    f"GitLab refused GL_ACCESS_TOKEN with {answer}. Create a token with the scope "
-                    "api and set GL_ACCESS_TOKEN to it."
-                ) from None
+            refused = error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            problem = f"answers {int(error.status_code)}: {error}"[:200]
+            remedy = _NEW_TOKEN if refused else _CHECK_URL
         except (TypeError, KeyError):
-            answer = "something other than a user"
-        raise Failure(
-            f"{gl.api_url} does not answer like a GitLab, but with {answer[:200]}. Set GL_URL to "
-            "GitLab's base URL, with its sub-path if it has one and without /api/v4."
-        )
+            problem, remedy = "does not answer with a user", _CHECK_URL
+        raise Failure(f"GitLab at {gl.api_url} {problem}. {remedy}")
 
 
 def _address(host: str, gitlab_url: str) -> str:

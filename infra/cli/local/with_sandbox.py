@@ -41,13 +41,14 @@ def run(*, port: int, host: str | None) -> None:
         printer.say(f"Only {given[0]} is set, so this is the sandbox. Your own GitLab needs both")
         printer.say("GL_ACCESS_TOKEN and GL_URL.")
     with _sandbox_and_listener(printer, host or _HOST, port) as (sandbox, listener):
+        bot = BotReload(printer, listener)
 
-        def show(stop: threading.Event) -> None:
-            _greet(printer, sandbox, stop, _ANSWER_SECONDS)
-            if not stop.is_set():
+        def greet(event_types: list[str]) -> None:
+            _greet(printer, sandbox, bot.should_exit, _ANSWER_SECONDS)
+            if not bot.should_exit.is_set():
                 _print_suggestions(printer, sandbox.url)
 
-        BotReload(printer, listener).run_until_stopped(show)
+        bot.run_until_stopped(greet)
 
 
 def demo(*, timeout: float) -> bool:
@@ -62,7 +63,7 @@ def demo(*, timeout: float) -> bool:
         BotReload(printer, listener) as bot,
     ):
         while not bot.should_exit.wait(0.1):
-            if bot.is_ready():
+            if bot.loaded.poll():
                 return _greet(printer, sandbox, bot.should_exit, timeout)
             if not bot.process.is_alive():
                 printer.problem("The bot did not start: fix the error above.")
