@@ -45,7 +45,11 @@ def serve_bot(
     event_types: dict[str, list[str]] = {}
     for route in bot.router.routes:
         event_types.setdefault(route.name, []).append(route.event_type)
-    printer.say("The bot's handlers:" if event_types else "The bot has no handlers: add some to handler/bot.py.")
+    printer.say(
+        "The bot's handlers:"
+        if event_types
+        else "The bot has no handlers: add some to handler/bot.py."
+    )
     for name, types in event_types.items():
         printer.line((f"  {name}", "bold"), (f" on {', '.join(types)}", ""))
     ready.send([route.event_type for route in bot.router.routes])

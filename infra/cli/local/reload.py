@@ -82,8 +82,8 @@ class BotReload(StatReload):
                 elif waiting and self.loaded.poll():
                     waiting = False
                     on_loaded(self.loaded.recv())
-        self._printer.say()
-        self._printer.say("Stopped.")
+        with contextlib.suppress(OSError):  # the terminal is gone
+            self._printer.say("\nStopped.")
 
     def startup(self) -> None:
         # The bot's process inherits these. It imports the modules of this checkout, logs why
@@ -107,8 +107,8 @@ class BotReload(StatReload):
     def should_restart(self) -> list[Path] | None:
         """The files that were saved, added or removed, if the sources are valid Python."""
         self.pause()
-        if not self.process.is_alive() and not self._reported:
-            self._report("The bot is not running")
+        if not self._reported and not self.process.is_alive():
+            self._ask_for_a_fix()
         before, self._files = self._files, self._saved_files()
         changed = sorted({path for path, _ in before ^ self._files})
         if not changed:
@@ -116,18 +116,17 @@ class BotReload(StatReload):
         self._printer.say()
         if error := self._syntax_error():
             self._printer.problem(error)
-            running = self.process.is_alive()
-            self._report(
-                "The bot runs without this change" if running else "The bot is not running"
-            )
+            self._ask_for_a_fix()
             return None
         names = ", ".join(os.path.relpath(path, _CHECKOUT) for path in changed)
         self._printer.say(f"Saved: {names}. The bot restarts.")
         return changed
 
-    def _report(self, state: str) -> None:
-        self._reported = True
-        self._printer.problem(f"{state}: fix the error above and save the file.")
+    def _ask_for_a_fix(self) -> None:
+        running = self.process.is_alive()
+        self._reported = not running
+        state = "runs without this change" if running else "is not running"
+        self._printer.problem(f"The bot {state}: fix the error above and save the file.")
 
     def _saved_files(self) -> set[tuple[Path, int]]:
         """Every source file with the time when it was saved."""
@@ -140,12 +139,12 @@ class BotReload(StatReload):
     def _syntax_error(self) -> str | None:
         """The first syntax error in the sources, as Python prints it."""
         for path, _ in sorted(self._files):
-            # Other errors than a `SyntaxError` appear when the bot imports the file.
-            with contextlib.suppress(OSError, ValueError):
-                try:
-                    compile(path.read_bytes(), os.path.relpath(path, _CHECKOUT), "exec")
-                except SyntaxError as error:
-                    return "".join(traceback.format_exception_only(error)).rstrip()
+            try:
+                compile(path.read_bytes(), os.path.relpath(path, _CHECKOUT), "exec")
+            except SyntaxError as error:
+                return "".join(traceback.format_exception_only(error)).rstrip()
+            except (OSError, ValueError):  # removed meanwhile; the bot reports other errors
+                continue
         return None
 
     def _stop(self) -> None:
@@ -155,12 +154,10 @@ class BotReload(StatReload):
 
 
 def listen(printer: Printer, host: str, port: int) -> socket.socket:
-    """Listen for the bot on `port` or on the next free one; 0 is any free one.
-
-    Raises:
-        Failure: no port is free, or the address cannot be listened on.
-    """
+    """Listen for the bot on `port` or on the next free one; 0 is any free one."""
     listener = next_free(port, lambda candidate: socket.create_server((host, candidate)))
+    # Connections inherit it. asyncio sets it only on sockets that were created with a protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if port not in (0, used := listener.getsockname()[1]):
         printer.say(f"Port {port} is taken, so the bot listens on {used}.", style="yellow")
     return listener

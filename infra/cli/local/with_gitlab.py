@@ -33,11 +33,7 @@ _TRIGGERS = {
 
 
 def run(printer: Printer, *, port: int, host: str) -> None:
-    """Run the bot until the command is stopped.
-
-    Raises:
-        Failure: GitLab cannot be used, or no port is free.
-    """
+    """Run the bot until the command is stopped."""
     username, gitlab_url = asyncio.run(_whoami()), os.environ["GL_URL"].strip()
     with listen(printer, host, port) as listener:
         address = f"{_address(host, gitlab_url)}:{listener.getsockname()[1]}"
