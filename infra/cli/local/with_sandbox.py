@@ -146,4 +146,5 @@ def _print_suggestions(printer: Printer, gitlab_url: str) -> None:
   {curl} --data 'source_branch=kettle&target_branch=main&title=Boil' {project}/merge_requests
 
   Merge it:
-  {curl} --request PUT {project}/merge_requests/1/merge""")
+  {curl} --request PUT {project}/merge_requests/1/merge
+""")
