@@ -152,6 +152,8 @@ class Reporter:
                 "delivery": event.delivery_id,
                 "event": event.event,
                 "project": event.project_path,
+                "target": event.target_path,
+                "user": event.username,
                 **fields,
             }
         present = {k: self._redactor.value(v) for k, v in fields.items() if v is not None}

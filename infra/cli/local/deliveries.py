@@ -1,127 +1,138 @@
-"""The bot's log, printed: for each delivery what became of it."""
+"""Print the bot's log for a person: a few lines for each delivery."""
 
 import logging
-from collections import OrderedDict
-from typing import Any
+import re
+import textwrap
+from collections import defaultdict
+from dataclasses import dataclass, field
 
 from ..console import Printer
 
-_REMEMBERED_DELIVERIES = 1000
-_SIGNS = {"done": ("✓", "green"), "failed": ("✗", "red"), "ignored": ("·", "dim")}
+_LONGEST_DELIVERY = 10.0  # seconds
+_INDENT = " " * 6
+_COLORS = {"done": "green", "failed": "red", "refused": "red", "misconfigured": "red"}
+_SIGNS = {"done": "✓", "failed": "✗"}
+_REFERENCE = re.compile(r"/(issues|merge_requests)/(\d+)")
+_ESCAPE = re.compile(r"(?<!\\)\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+
+
+@dataclass
+class _Delivery:
+    """The records of one delivery; `answer` is the last one."""
+
+    began: float
+    routes: list[logging.LogRecord] = field(default_factory=list)
+    tasks: dict[str, logging.LogRecord] = field(default_factory=dict)
+    answer: logging.LogRecord | None = None
 
 
 class DeliveryLog(logging.Handler):
-    """Turns the bot's log records into a few lines for each delivery.
+    """Prints a delivery when it is answered, and any other record at once.
 
-    The records of one delivery ("route", "task", then "delivery") arrive in between those of
-    others; they are gathered by the delivery's id and printed together. Other records print as
-    they come.
+    The records of a delivery ("route", "task", then "delivery") can be mixed with those of others.
+    Deliveries are printed in the order of their arrival: a handler's comment causes a delivery that
+    is often answered before the handler has returned.
     """
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(logging.DEBUG)
         self._printer = printer
-        self._routes: OrderedDict[str, list[logging.LogRecord]] = OrderedDict()
-        self._tasks: dict[str, dict[str, logging.LogRecord]] = {}
+        self._deliveries: dict[str, _Delivery] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._take(record)
+            self._collect(record)
+            self._print_answered(record.created)
         except Exception:
             self.handleError(record)
 
-    def _take(self, record: logging.LogRecord) -> None:
-        delivery = _field(record, "delivery")
-        match record.msg:
-            case "route" if delivery:
-                self._routes.setdefault(delivery, []).append(record)
-                self._forget_the_oldest()
-            case "task" if delivery:
-                self._tasks.setdefault(delivery, {})[_field(record, "handler")] = record
-            case "delivery":
-                self._print(record)
-                self._routes.pop(delivery, None)
-                self._tasks.pop(delivery, None)
-            case _ if record.levelno >= logging.INFO:
-                style = "yellow" if record.levelno >= logging.WARNING else ""
-                self._printer.say(self.format(record), style=style)
+    def _collect(self, record: logging.LogRecord) -> None:
+        if record.msg in ("route", "task", "delivery"):
+            new = _Delivery(began=record.created)
+            delivery = self._deliveries.setdefault(_text(record, "delivery"), new)
+            if record.msg == "route":
+                delivery.routes.append(record)
+            elif record.msg == "task":
+                delivery.tasks[_text(record, "handler")] = record
+            else:
+                delivery.answer = record
+        elif record.levelno >= logging.INFO:
+            style = "yellow" if record.levelno >= logging.WARNING else ""
+            self._printer.say(_readable(self.format(record)), style=style)
 
-    def _forget_the_oldest(self) -> None:
-        while len(self._routes) > _REMEMBERED_DELIVERIES:
-            oldest, _ = self._routes.popitem(last=False)
-            self._tasks.pop(oldest, None)
+    def _print_answered(self, now: float) -> None:
+        for delivery_id, delivery in list(self._deliveries.items()):
+            if delivery.answer:
+                del self._deliveries[delivery_id]
+                self._print_answer(delivery.answer, explained=bool(delivery.routes))
+                self._print_handlers(delivery)
+            elif now - delivery.began < _LONGEST_DELIVERY:
+                return
 
-    def _print(self, record: logging.LogRecord) -> None:
-        delivery = _field(record, "delivery")
-        routes, tasks = self._routes.get(delivery, []), dict(self._tasks.get(delivery, {}))
-        self._print_head(record, explained=bool(routes))
-        for handler, of_handler in _by_handler(routes).items():
-            task = tasks.pop(handler, None)
-            if task:
-                self._print_task(task)
-            elif not any(_field(route, "matched") for route in of_handler):
-                self._print_unmatched(handler, of_handler)
-        for task in tasks.values():
-            self._print_task(task)
-
-    def _print_head(self, record: logging.LogRecord, *, explained: bool) -> None:
-        outcome, status = _field(record, "outcome"), _field(record, "status")
-        event, project = _field(record, "event"), _field(record, "project")
+    def _print_answer(self, answer: logging.LogRecord, *, explained: bool) -> None:
+        outcome, because = _text(answer, "outcome"), _text(answer, "because")
+        color = "red" if answer.levelno >= logging.ERROR else _COLORS.get(outcome, "")
         self._printer.line(
-            ("▸ ", "bold"),
-            (event or "a delivery", "bold"),
-            (f" from {project}" if project else "", ""),
-            (": ", ""),
-            (outcome or "taken", _style(outcome, refused=record.levelno >= logging.ERROR)),
-            (f", answered {status}" if status else "", ""),
-            (_duration(record), "dim"),
+            (f"▸ {_text(answer, 'event') or 'A delivery'}", "bold"),
+            (f"{_subject(answer)}: ", ""),
+            (outcome, color),
+            (f", answered {_text(answer, 'status')}", ""),
+            (_duration(answer), "dim"),
         )
-        because = _field(record, "because")
-        # Where each handler says why it did not run, the delivery's summary only repeats it.
+        # The lines about the handlers explain why none ran.
         if because and not (explained and outcome == "ignored"):
-            self._printer.line((f"    {because}", "yellow"))
+            self._printer.say(textwrap.indent(because, _INDENT), style="yellow")
 
-    def _print_task(self, task: logging.LogRecord) -> None:
-        outcome = _field(task, "outcome") or "done"
-        sign, style = _SIGNS.get(outcome, ("?", "yellow"))
-        because = _field(task, "because")
+    def _print_handlers(self, delivery: _Delivery) -> None:
+        reasons: dict[str, dict[str, None]] = defaultdict(dict)
+        for route in delivery.routes:
+            reasons[_text(route, "handler")][_text(route, "because")] = None
+        for handler in reasons | delivery.tasks:
+            if task := delivery.tasks.get(handler):
+                self._print_task(handler, task)
+            else:
+                because = "; ".join(reasons[handler])
+                self._printer.say(f"    · {handler} did not run: {because}", style="dim")
+
+    def _print_task(self, handler: str, task: logging.LogRecord) -> None:
+        outcome, because = _text(task, "outcome"), _text(task, "because")
+        style = _COLORS.get(outcome, "dim")
         self._printer.line(
-            (f"    {sign} ", style),
-            (_field(task, "handler") or "a handler", ""),
+            (f"    {_SIGNS.get(outcome, '·')} ", style),
+            (handler, ""),
             (f" {outcome}", style),
             (_duration(task), "dim"),
-            (f": {because}" if because else "", style),
+            (f": {because}".replace("\n", f"\n{_INDENT}") if because else "", style),
         )
-        trace = _field(task, "traceback")
-        if trace:
-            for line in str(trace).rstrip().splitlines():
-                self._printer.line((f"      {line}", "dim"))
-
-    def _print_unmatched(self, handler: str, routes: list[logging.LogRecord]) -> None:
-        reasons = dict.fromkeys(_field(route, "because") for route in routes)
-        because = "; ".join(reason for reason in reasons if reason)
-        told = f" did not run: {because}" if because else " did not run"
-        self._printer.line((f"    · {handler}{told}", "dim"))
+        if trace := _text(task, "traceback").rstrip():
+            self._printer.say(textwrap.indent(trace, _INDENT), style="dim")
 
 
-def _by_handler(routes: list[logging.LogRecord]) -> dict[str, list[logging.LogRecord]]:
-    """A handler may be registered for several events: one route each, one line together."""
-    grouped: dict[str, list[logging.LogRecord]] = {}
-    for route in routes:
-        grouped.setdefault(_field(route, "handler") or "a handler", []).append(route)
-    return grouped
-
-
-def _field(record: logging.LogRecord, name: str) -> Any:
-    return getattr(record, name, None)
-
-
-def _style(outcome: str | None, *, refused: bool) -> str:
-    if refused or outcome in ("failed", "refused", "misconfigured"):
-        return "red"
-    return "green" if outcome == "done" else ""
+def _subject(record: logging.LogRecord) -> str:
+    """The issue, merge request or project, and the user: " demo/playground#1 by @alice"."""
+    subject, user = _text(record, "project"), _text(record, "user")
+    if found := _REFERENCE.search(_text(record, "target")):
+        subject += ("#" if found[1] == "issues" else "!") + found[2]
+    return (f" {subject}" if subject else "") + (f" by @{user}" if user else "")
 
 
 def _duration(record: logging.LogRecord) -> str:
-    milliseconds = _field(record, "milliseconds")
-    return f" in {milliseconds:.0f} ms" if isinstance(milliseconds, int | float) else ""
+    return f" in {record.milliseconds:.0f} ms" if hasattr(record, "milliseconds") else ""
+
+
+def _text(record: logging.LogRecord, name: str) -> str:
+    return _readable(str(getattr(record, name, "")))
+
+
+def _readable(text: str) -> str:
+    """The text without the escapes of the redactor, which writes ASCII for Lambda's JSON.
+
+    Control characters stay escaped. An escape that the text itself contained is replaced as well,
+    unless a backslash precedes it.
+    """
+    return _ESCAPE.sub(_unescape, text).expandtabs(4)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    char = escape[0].encode().decode("unicode_escape")
+    return char if char.isprintable() else escape[0]

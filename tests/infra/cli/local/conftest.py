@@ -1,30 +1,84 @@
-"""A copy of the project for tests that spoil handlers, and the bot that answers nothing."""
+"""A copy of the project in which the tests run the commands and change the bot."""
 
+import contextlib
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-PROJECT_ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[4]
+WAIT_SECONDS = 60.0
+
+
+class Command:
+    """A command that runs in the background; its output goes to a file."""
+
+    def __init__(
+        self, checkout: Path, arguments: tuple[str, ...], settings: dict[str, str]
+    ) -> None:
+        environment = {name: v for name, v in os.environ.items() if not name.startswith("GL_")}
+        self._file = checkout / "output.txt"
+        with self._file.open("w") as stdout:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.cli", *arguments],
+                cwd=checkout,
+                env=environment | settings | {"PYTHONUNBUFFERED": "1"},
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._file.read_text()
+
+    def wait_for(self, text: str, *, times: int = 1) -> None:
+        """Wait until the output contains `text` so many times."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.output.count(text) < times:
+            assert time.monotonic() < deadline, f"{text!r} is missing:\n{self.output}"
+            time.sleep(0.05)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal as a terminal or `kill` does, and return the exit code."""
+        of_terminal = number in (signal.SIGINT, signal.SIGHUP)
+        (os.killpg if of_terminal else os.kill)(self.process.pid, number)
+        return self.process.wait(WAIT_SECONDS)
+
+    def url(self, label: str) -> str:
+        found = re.search(rf"^ *{label}\s+(http://\S+)$", self.output, re.MULTILINE)
+        assert found, self.output
+        return found[1]
+
+
+Start = Callable[..., Command]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the project, whose handlers a test may spoil."""
+    """A copy of the project with the sample bot."""
     for name in ("handler", "infra"):
-        shutil.copytree(
-            PROJECT_ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "tests" / "sample" / "bot.py", tmp_path / "handler" / "bot.py")
     return tmp_path
 
 
 @pytest.fixture
-def silent_checkout(checkout: Path) -> Path:
-    """A copy of the project whose bot has no handler that greets."""
-    (checkout / "handler" / "bot.py").write_text(
-        "from gidgetlambda import GitLabBot\n"
-        "from gidgetlambda.plugins import thanks\n\n"
-        'bot = GitLabBot("silent")\n'
-        "bot.register_routers(thanks.router)\n"
-    )
-    return checkout
+def start(checkout: Path) -> Iterator[Start]:
+    """Starts a command in the copy: its arguments, and settings for its environment."""
+    with contextlib.ExitStack() as stack:
+
+        def start_command(*arguments: str, **settings: str) -> Command:
+            command = Command(checkout, arguments, settings)
+            stack.enter_context(command.process)
+            stack.callback(command.process.kill)
+            return command
+
+        yield start_command

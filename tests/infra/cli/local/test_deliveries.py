@@ -1,7 +1,8 @@
-"""What is printed about deliveries."""
+"""The printed lines about deliveries."""
 
 import io
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from rich.console import Console
 from infra.cli.console import Printer
 from infra.cli.local.deliveries import DeliveryLog
 
+Record = Callable[..., None]
+
 
 @pytest.fixture
 def screen() -> io.StringIO:
@@ -17,95 +20,103 @@ def screen() -> io.StringIO:
 
 
 @pytest.fixture
-def log(screen: io.StringIO) -> DeliveryLog:
-    return DeliveryLog(Printer(Console(file=screen, width=40, force_terminal=False)))
+def record(screen: io.StringIO) -> Record:
+    """Logs a record with the given fields."""
+    log = DeliveryLog(Printer(Console(file=screen, width=40, force_terminal=False)))
+
+    def handle(message: str, delivery: str = "d", **fields: Any) -> None:
+        given = {"msg": message, "levelno": logging.INFO, "delivery": delivery, **fields}
+        log.handle(logging.makeLogRecord(given))
+
+    return handle
 
 
-def record(log: DeliveryLog, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    made = logging.makeLogRecord({"msg": message, "levelno": level, **fields})
-    log.handle(made)
-
-
-def test_a_delivery_tells_who_ran_and_why_others_did_not(
-    log: DeliveryLog, screen: io.StringIO
+def test_prints_which_handlers_ran_and_why_others_did_not(
+    record: Record, screen: io.StringIO
 ) -> None:
-    about = {"delivery": "d1", "event": "Issue Hook"}
-    record(log, "route", handler="a:greet", matched=True, because="it matches", **about)
-    record(log, "route", handler="b:merged", matched=False, because="it takes others", **about)
-    record(log, "task", handler="a:greet", outcome="done", milliseconds=12.3, **about)
+    record("route", handler="greet", because="its conditions hold")
+    for event in ("A", "B"):
+        record("route", handler="merged", because=f"it takes {event!r}")
+    record("task", handler="greet", outcome="done", milliseconds=12.3)
     assert screen.getvalue() == ""
-    record(log, "delivery", project="g/p", outcome="done", status=200, milliseconds=15.0, **about)
+    record("delivery", event="Issue Hook", outcome="done", status=200, milliseconds=15.0)
     assert screen.getvalue().splitlines() == [
-        "▸ Issue Hook from g/p: done, answered 200 in 15 ms",
-        "    ✓ a:greet done in 12 ms",
-        "    · b:merged did not run: it takes others",
+        "▸ Issue Hook: done, answered 200 in 15 ms",
+        "    ✓ greet done in 12 ms",
+        "    · merged did not run: it takes 'A'; it takes 'B'",
     ]
 
 
-def test_deliveries_at_the_same_time_are_kept_apart(log: DeliveryLog, screen: io.StringIO) -> None:
-    for delivery in ("d1", "d2"):
-        record(log, "route", delivery=delivery, handler=f"h:{delivery}", matched=True, because="")
-    for delivery in ("d2", "d1"):
-        record(log, "task", delivery=delivery, handler=f"h:{delivery}", outcome="done")
-    record(log, "delivery", delivery="d1", event="Push Hook", outcome="done", status=200)
+@pytest.mark.parametrize(
+    ("fields", "subject"),
+    [
+        ({}, ""),
+        ({"user": "alice"}, " by @alice"),
+        ({"project": "g/p"}, " g/p"),
+        ({"project": "g/p", "target": "/projects/1/repository/commits/123abcd"}, " g/p"),
+        ({"project": "g/p", "target": "/projects/1/issues/2", "user": "bo"}, " g/p#2 by @bo"),
+        ({"project": "g/p", "target": "/projects/1/merge_requests/3"}, " g/p!3"),
+    ],
+)
+def test_names_the_subject_and_the_user(
+    record: Record, screen: io.StringIO, fields: dict[str, str], subject: str
+) -> None:
+    record("delivery", event="Some Hook", outcome="done", status=200, **fields)
+    assert screen.getvalue() == f"▸ Some Hook{subject}: done, answered 200\n"
+
+
+def test_prints_a_cause_before_its_consequence(record: Record, screen: io.StringIO) -> None:
+    for delivery in ("cause", "consequence"):
+        record("route", delivery, handler="h", because="")
+    record("delivery", "consequence", event="Note Hook", outcome="ignored", status=200)
+    assert screen.getvalue() == ""
+    record("task", "cause", handler="h", outcome="done")
+    record("delivery", "cause", event="Push Hook", outcome="done", status=200)
     assert screen.getvalue().splitlines() == [
         "▸ Push Hook: done, answered 200",
-        "    ✓ h:d1 done",
+        "    ✓ h done",
+        "▸ Note Hook: ignored, answered 200",
+        "    · h did not run: ",
     ]
 
 
-def test_a_handler_of_several_events_is_told_once(log: DeliveryLog, screen: io.StringIO) -> None:
-    for because in ("it takes 'A'", "it takes 'B'"):
-        record(log, "route", delivery="d", handler="h:h", matched=False, because=because)
-    record(log, "delivery", delivery="d", event="Push Hook", outcome="ignored", status=200)
-    assert screen.getvalue().splitlines()[1:] == [
-        "    · h:h did not run: it takes 'A'; it takes 'B'"
-    ]
-
-
-def test_a_failure_is_told_with_its_traceback(log: DeliveryLog, screen: io.StringIO) -> None:
-    record(log, "route", delivery="d", handler="h:h", matched=True, because="")
-    record(
-        log,
-        "task",
-        level=logging.ERROR,
-        delivery="d",
-        handler="h:h",
-        outcome="failed",
-        because="ValueError: no",
-        traceback="Traceback:\n  line 1",
-    )
-    record(log, "delivery", delivery="d", event="Push Hook", outcome="failed", status=200)
-    assert screen.getvalue().splitlines()[1:] == [
-        "    ✗ h:h failed: ValueError: no",
-        "      Traceback:",
-        "        line 1",
-    ]
-
-
-def test_a_refused_delivery_needs_no_event(log: DeliveryLog, screen: io.StringIO) -> None:
-    record(log, "delivery", outcome="refused", because="the signature is wrong", status=401)
-    assert screen.getvalue().splitlines() == [
-        "▸ a delivery: refused, answered 401",
-        "    the signature is wrong",
-    ]
-
-
-def test_payloads_can_neither_style_nor_move_the_cursor(
-    log: DeliveryLog, screen: io.StringIO
+def test_a_delivery_without_an_end_does_not_hold_back_others(
+    record: Record, screen: io.StringIO
 ) -> None:
+    record("route", "lost", handler="h", because="", created=100.0)
+    record("delivery", "other", outcome="done", status=200, created=111.0)
+    assert screen.getvalue() == "▸ A delivery: done, answered 200\n"
+
+
+def test_prints_an_error_as_it_is(record: Record, screen: io.StringIO) -> None:
+    """The redactor has escaped everything beyond ASCII."""
+    failure = {
+        "because": "ValueError: caf\\xe9\nsecond line",
+        "traceback": "Traceback:\n\t\\u2026\n",
+    }
+    record("task", handler="h", outcome="failed", **failure)
+    record("delivery", event="Push Hook", outcome="failed", status=200)
+    assert screen.getvalue().splitlines()[1:] == [
+        "    ✗ h failed: ValueError: café",
+        "      second line",
+        "      Traceback:",
+        "          …",
+    ]
+
+
+def test_a_refused_delivery_has_no_event(record: Record, screen: io.StringIO) -> None:
+    record("delivery", outcome="refused", because="the signature is wrong", status=401)
+    assert screen.getvalue().splitlines() == [
+        "▸ A delivery: refused, answered 401",
+        "      the signature is wrong",
+    ]
+
+
+def test_payloads_cannot_control_the_terminal(record: Record, screen: io.StringIO) -> None:
     evil = "[red]x[/red]\x1b[2J\r\x07"
-    record(log, "delivery", delivery="d", event=evil, project=evil, outcome=evil, because=evil)
-    record(log, "something %s", args=(evil,), name="x")
-    printed = screen.getvalue()
-    assert "[red]x[/red]\\x1b[2J\\r\\x07" in printed
-    assert "\x1b" not in printed
-    assert "\r" not in printed
-
-
-def test_deliveries_that_never_end_are_forgotten(log: DeliveryLog) -> None:
-    for number in range(1100):
-        record(log, "route", delivery=f"d{number}", handler="h", matched=True, because="")
-        record(log, "task", delivery=f"d{number}", handler="h", outcome="done")
-    assert len(log._routes) == 1000
-    assert len(log._tasks) <= 1001
+    names = ("event", "project", "user", "outcome", "because")
+    record("delivery", **dict.fromkeys(names, evil), status=200)
+    record("delivery", **dict.fromkeys(names, evil.encode("unicode_escape").decode()), status=200)
+    record("something %s", args=(evil,))
+    assert "▸ [red]x[/red]\\x1b[2J\\r\\x07 " in screen.getvalue()
+    assert not {"\x1b", "\r", "\x07"} & set(screen.getvalue())

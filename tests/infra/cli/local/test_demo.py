@@ -1,58 +1,47 @@
-"""`demo`: exit code 0 only if the bot's answer arrived."""
+"""`demo` succeeds only if the bot answers."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-PROJECT_ROOT = Path(__file__).parents[4]
+import pytest
+
+from tests.infra.cli.local.conftest import WAIT_SECONDS, Start
+
+SILENT = 'from gidgetlambda import GitLabBot\n\nbot = GitLabBot("silent")\n'
+FAILING = """
+from gidgetlambda import GitLabBot
+
+bot = GitLabBot("failing")
+
+@bot.router.register("Issue Hook")
+async def fail(event, gl):
+    raise RuntimeError("oh é")
+"""
 
 
-def demo(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "infra.cli", "demo"],
-        cwd=folder,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.mark.parametrize("settings", [{}, {"GL_URL": "http://127.0.0.1:9", "GL_SECRET": "other"}])
+def test_succeeds_with_the_sandbox_whatever_the_environment_names(
+    start: Start, settings: dict[str, str]
+) -> None:
+    command = start("demo", GL_ACCESS_TOKEN="another", **settings)
+    assert command.process.wait(WAIT_SECONDS) == 0, command.output
+    assert "Thanks for the report @alice!" in command.output
 
 
-def test_the_bot_answers() -> None:
-    done = demo(PROJECT_ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Thanks for the report @alice!" in done.stdout
-
-
-def test_a_gitlab_in_the_environment_is_left_alone() -> None:
-    done = demo(
-        PROJECT_ROOT,
-        GL_URL="http://127.0.0.1:9",
-        GL_ACCESS_TOKEN="not-for-the-sandbox",
-        GL_SECRET="another",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_an_answer_that_never_comes_is_a_failure(silent_checkout: Path) -> None:
-    done = demo(silent_checkout)
-    assert done.returncode == 1
-    assert "The bot did not comment on the issue." in done.stdout
-
-
-def test_a_handler_that_fails_is_a_failure_with_its_error(checkout: Path) -> None:
-    plugin = checkout / "handler" / "gidgetlambda" / "plugins" / "welcome.py"
-    plugin.write_text(plugin.read_text().replace("await gl.reply(", 'raise RuntimeError("oh"); ('))
-    done = demo(checkout)
-    assert done.returncode == 1
-    assert "RuntimeError: oh" in done.stdout
-
-
-def test_a_bot_that_cannot_start_is_a_failure_with_its_error(checkout: Path) -> None:
-    (checkout / "handler" / "bot.py").write_text("bot =\n")
-    done = demo(checkout)
-    assert done.returncode == 1
-    assert "SyntaxError" in done.stdout
-    assert "The bot did not start" in done.stdout
+@pytest.mark.parametrize(
+    ("bot", "messages"),
+    [
+        (SILENT, ["no handlers", "The bot did not comment on the issue"]),
+        (FAILING, ["RuntimeError: oh é", "The bot did not comment on the issue"]),
+        ("bot =\n", ["SyntaxError", "The bot did not start: fix the error above."]),
+        ("raise SystemExit('no')\n", ["SystemExit: no", "The bot did not start"]),
+    ],
+    ids=["silent", "failing", "no Python", "exits"],
+)
+def test_fails_and_prints_the_reason(
+    start: Start, checkout: Path, bot: str, messages: list[str]
+) -> None:
+    (checkout / "handler" / "bot.py").write_text(bot)
+    command = start("demo")
+    assert command.process.wait(WAIT_SECONDS) == 1
+    for message in messages:
+        assert message in command.output
