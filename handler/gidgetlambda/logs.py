@@ -153,7 +153,8 @@ class Reporter:
                 "event": event.event,
                 "project": event.project_path,
                 "target": event.target_path,
-                "user": event.username,
+                # Logs outlive the event: a person's name is left out of them by default.
+                "user": event.username if logger.isEnabledFor(logging.DEBUG) else None,
                 **fields,
             }
         present = {k: self._redactor.value(v) for k, v in fields.items() if v is not None}
