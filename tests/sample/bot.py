@@ -1,4 +1,7 @@
-"""The bot that the framework's tests run, so that a change of handler/bot.py breaks none of them."""
+"""The bot that the framework's tests run.
+
+It is not handler/bot.py, so that a change of an owner's bot breaks none of these tests.
+"""
 
 from gidgetlambda import GitLabBot
 from gidgetlambda.plugins import thanks, welcome
