@@ -1,4 +1,4 @@
-"""Prints tables, and whether goals are reached. Measures nothing."""
+"""Prints tables as Markdown, and whether goals are reached. Measures nothing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 TIMES = " \N{MULTIPLICATION SIGN}"
-
-# A terminal has its own width; output to a file is not cut off.
-console = Console(highlight=False, width=None if Console().is_terminal else 100)
 
 
 @dataclass(frozen=True)
@@ -38,19 +32,19 @@ class Goal:
 
     def __str__(self) -> str:
         reached = self.value >= self.limit if self.at_least else self.value <= self.limit
+        bound = "at least" if self.at_least else "at most"
         return (
-            f"goal: {self.figure}: {'at least' if self.at_least else 'at most'} "
-            f"{self.limit:g}{self.unit}, measured {self.value:.2f}{self.unit}, "
-            f"{'[green]reached[/]' if reached else '[red]missed[/]'}"
+            f"{self.figure}, {bound} {self.limit:g}{self.unit}: "
+            f"{self.value:.2f}{self.unit}, {'reached' if reached else '**missed**'}"
         )
 
 
 def show(
     title: str,
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Sequence[Sequence[str]],
     *,
-    notes: str = "",
+    notes: str,
     goals: Sequence[Goal] = (),
 ) -> None:
     """Print a table, notes on it, and its goals.
@@ -62,16 +56,18 @@ def show(
         notes: how the figures were measured.
         goals: printed below the notes.
     """
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    for line in (notes, *goals):
-        if line:
-            console.print(f"{line}")
-    console.print()
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    rule = [f"{'-' * (width - 1)}{':' if number else '-'}" for number, width in enumerate(widths)]
+    print(f"### {title}\n")
+    for row in (columns, rule, *rows):
+        cells = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print(f"| {' | '.join(cells)} |")
+    print(f"\n{notes}\n")
+    if goals:
+        print(*(f"- Goal: {goal}" for goal in goals), sep="\n", end="\n\n")
 
 
 def times(value: float) -> str:
