@@ -1,4 +1,4 @@
-"""The monthly bill: how much of each thing is used, and what that costs."""
+"""The monthly bill: the amount of each item that a load uses."""
 
 from __future__ import annotations
 
@@ -6,70 +6,58 @@ import math
 from typing import TYPE_CHECKING
 
 from infra.scaling import prices
-from infra.scaling.load import HOURS
-from infra.scaling.queueing import KEPT_WARM
+from infra.scaling.load import DAY
 
 if TYPE_CHECKING:
     from infra.scaling.load import Load
     from infra.scaling.prices import Price
 
-DAYS = 30  # all of them as busy as a working day
-MEMORY = 0.5  # GB, as template.yaml gives both functions
-IDLE_POLLS = 650_000  # requests a month by which Lambda asks an empty queue
+DAYS = 30  # each as busy as a working day
 
-# Bytes, rounded up from what one delivery and one try write at the log level INFO: a line of ours,
-# two of Lambda's, one or two of metrics, and API Gateway's access log.
-LOGGED_FOR_DELIVERY = 1_800
-LOGGED_FOR_TRY = 1_500
-COMPRESSED = 0.15  # of what was taken in
-ANSWER = 600  # bytes to GitLab for a delivery, headers and encryption included
-CALL = 2_500  # bytes to GitLab for a call of the API
-
-METRICS = 11  # names in handler/core; AWS counts one only in hours that have data for it
-ALARMS = 8  # metrics that template.yaml's alarms look at, with a queue
+# In template.yaml, with a queue.
+MEMORY = 0.5  # GB of each function
+ALARMS = 8  # metrics that the alarms watch; AWS bills each of them
 DASHBOARDS = 1
+
+METRICS = 11  # names that the functions write; AWS bills only hours with data
+KEPT_WARM = 600  # seconds that Lambda keeps an idle function; AWS promises none
+IDLE_POLLS = 650_000  # requests a month with which Lambda polls an empty queue
+
+# Bytes, rounded up. A delivery and a task log at INFO: one line of the function, two of Lambda's,
+# one or two lines of metrics, and for a delivery the API's access log.
+LOGGED_FOR_DELIVERY, LOGGED_FOR_TASK = 1_800, 1_500
+COMPRESSION = 0.15  # stored bytes for each ingested byte
+ANSWER, CALL = 600, 2_500  # bytes sent to GitLab for a delivery and for an API call, with TLS
 GB = 1e9
 
 
-def usage(load: Load, tries: float) -> dict[Price, float]:
-    """How much of each thing a month takes, in the unit of its price.
-
-    tries: for each task, in the mean.
-    """
-    deliveries = load.deliveries * DAYS
-    tasks = load.tasks_a_day * DAYS
-    tried = tasks * tries
+def usage(load: Load) -> dict[Price, float]:
+    """The amount of each item that a month uses, in the unit of its price. Retries are left out."""
+    deliveries, tasks = load.deliveries * DAYS, load.tasks_a_day * DAYS
+    cold_starts = (_cold_starts(load.deliveries) + _cold_starts(load.tasks_a_day)) * DAYS
     seconds = (
-        deliveries * _billed(load.receive)
-        + tasks * load.queue
-        + tried * _billed(load.work)
-        + (_starts(load.deliveries) + _starts(load.tasks_a_day)) * DAYS * load.start
+        deliveries * load.receive + tasks * (load.queue + load.work) + cold_starts * load.start
     )
-    logged = (deliveries * LOGGED_FOR_DELIVERY + tried * LOGGED_FOR_TRY) / GB
+    logged = (deliveries * LOGGED_FOR_DELIVERY + tasks * LOGGED_FOR_TASK) / GB
     return {
         prices.API: deliveries,
-        prices.INVOCATIONS: deliveries + tried,
+        prices.INVOCATIONS: deliveries + tasks,
         prices.COMPUTE: seconds * MEMORY,
-        # Each task is sent and deleted once, received for each try, and put off for each further.
-        prices.QUEUE: IDLE_POLLS + tasks * 2 + tried + (tried - tasks),
+        prices.QUEUE: IDLE_POLLS + tasks * 3,  # send, receive, delete
         prices.LOGS: logged,
-        prices.LOG_STORAGE: logged * COMPRESSED,
-        prices.METRICS: METRICS,
+        prices.LOG_STORAGE: logged * COMPRESSION,
+        prices.METRICS: METRICS if deliveries else 0,
         prices.ALARMS: ALARMS,
         prices.DASHBOARDS: DASHBOARDS,
-        prices.TRANSFER: (deliveries * ANSWER + tried * load.calls * CALL) / GB,
+        prices.TRANSFER: (deliveries * ANSWER + tasks * load.calls * CALL) / GB,
     }
 
 
-def _billed(seconds: float) -> float:
-    """Lambda bills whole milliseconds."""
-    return math.ceil(round(seconds * 1000, 6)) / 1000
+def total(load: Load, *, free_tier: bool) -> float:
+    """The dollars of a month."""
+    return sum(price.cost(amount, free_tier=free_tier) for price, amount in usage(load).items())
 
 
-def _starts(a_day: int) -> float:
-    """How often in a day a function is called that was idle for so long that it is gone."""
-    starts = 0.0
-    for weight in HOURS:
-        in_hour = a_day * weight / sum(HOURS)
-        starts += in_hour * math.exp(-in_hour * KEPT_WARM / 3600)
-    return starts
+def _cold_starts(invocations: float) -> float:
+    """The cold starts a day of a function with that many invocations a day, at random times."""
+    return invocations * math.exp(-invocations * KEPT_WARM / DAY)

@@ -1,58 +1,77 @@
-"""What GitLab and AWS allow, each with the page that says so."""
+"""The limits of GitLab and AWS, each with its source, and the share of them that a load uses."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from infra.scaling.load import DAY, PEAK
 
 if TYPE_CHECKING:
     from infra.scaling.load import Load
 
+MINUTE = 60
+
+# In template.yaml.
+API_RATE = 1_000  # requests a second: HttpApi's DefaultRouteSettings
+MAXIMUM_CONCURRENCY = 5  # tasks at once: the queue's ScalingConfig
+
+TEMPLATE = "../template.yaml"
+GITLAB_COM = "https://docs.gitlab.com/user/gitlab_com/"
+LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
+SQS = (
+    "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
+    "quotas-messages.html"
+)
+
 
 @dataclass(frozen=True)
-class GitLabLimits:
-    """What GitLab takes from one user in a minute.
+class Limit:
+    """A limit beside the amount that a load uses in the busiest hour.
 
-    https://docs.gitlab.com/user/gitlab_com/#rate-limits-on-gitlabcom and
-    https://docs.gitlab.com/rate_limits/content_creation/
+    Attributes:
+        name: as the table shows it.
+        allowed: the limit.
+        used: by the load, in the same unit.
+        unit: of both.
+        source: the page that states the limit.
     """
 
-    notes: int
-    issues: int
-    calls: int
+    name: str
+    allowed: float
+    used: float
+    unit: str
+    source: str
 
-    def asked(self, load: Load) -> list[tuple[str, int, int]]:
-        """What a task of a load asks for: its name, how much, and the limit."""
-        pairs = {
-            "calls": (load.calls, self.calls),
-            "issues": (load.issues, self.issues),
-            "notes": (load.notes, self.notes),
-        }
-        return [(what, amount, limit) for what, (amount, limit) in pairs.items() if amount]
-
-    def tasks(self, load: Load) -> float:
-        """How many tasks of a load are taken in a minute."""
-        return min((limit / amount for _, amount, limit in self.asked(load)), default=math.inf)
+    @property
+    def share(self) -> float:
+        """The share of the limit that the load uses."""
+        return self.used / self.allowed
 
 
-GITLAB_COM = GitLabLimits(notes=60, issues=200, calls=2_000)
-
-# GitLab's own default is 300 notes; an administrator can raise it, or exempt the bot's user.
-RAISED = GitLabLimits(notes=1_000_000, issues=1_000_000, calls=1_000_000)
-
-# Webhook calls a minute that gitlab.com sends for a top-level group in the plan Ultimate, before it
-# drops the rest; in the plan Free, 500.
-GITLAB_COM_WEBHOOKS = 13_000
-
-# template.yaml: HttpApi's DefaultRouteSettings and the queue's MaximumConcurrency.
-API_RATE = 1_000  # requests a second
-MAXIMUM_CONCURRENCY = 5  # tasks at once
-
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-LAMBDA_CONCURRENCY = 1_000  # functions at once, for the account and region; a new account has 10
-
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-FIFO_REQUESTS = 70_000  # a second and action, in eu-west-1, in high-throughput form
-FIFO_GROUP_REQUESTS = 300  # a second and action, for one message group
-FIFO_BACKLOG = 120_000  # messages that a FIFO queue looks at, and that may be in flight
+def limits(load: Load) -> list[Limit]:
+    """The limits that a load uses a part of, the one that it reaches first at the top."""
+    deliveries, tasks = (count * PEAK / DAY for count in (load.deliveries, load.tasks_a_day))
+    working = tasks * load.work
+    at_once = deliveries * load.receive + tasks * load.queue + working
+    gitlab_com = (
+        ("notes by one user", 60, tasks * load.notes),
+        ("issues by one user", 200, tasks * load.issues),
+        ("API calls by one user", 2_000, tasks * load.calls),
+        ("webhooks of one group, Free", 500, deliveries),
+        ("webhooks of one group, Ultimate", 13_000, deliveries),
+    )
+    rows = [
+        *(
+            Limit(f"gitlab.com: {name}", allowed, used * MINUTE, "a minute", GITLAB_COM)
+            for name, allowed, used in gitlab_com
+        ),
+        Limit("`MaximumConcurrency`: tasks", MAXIMUM_CONCURRENCY, working, "at once", TEMPLATE),
+        Limit("HTTP API: requests", API_RATE, deliveries, "a second", TEMPLATE),
+        Limit("Lambda: invocations, new account", 10, at_once, "at once", LAMBDA),
+        Limit("Lambda: invocations, by default", 1_000, at_once, "at once", LAMBDA),
+        Limit("SQS FIFO: requests for each action", 70_000, tasks, "a second", SQS),
+    ]
+    return sorted(
+        (limit for limit in rows if limit.used), key=lambda limit: limit.share, reverse=True
+    )

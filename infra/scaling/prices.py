@@ -1,29 +1,25 @@
-"""What AWS asks for in eu-west-1 (Ireland), without taxes, and since when.
+"""AWS's prices in eu-west-1 (Ireland), without taxes, each with its source and date.
 
-Prices change, and differ by region: look at the pages named here before relying on a sum.
+Prices change and differ by region: check the sources before you rely on a sum.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-PRICE_LIST = (
-    "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{}/current/eu-west-1/index.json"
-)
-
 
 @dataclass(frozen=True)
 class Price:
-    """The price of one thing.
+    """The price of one item.
 
-    name: as the tables call it.
-    dollars: for so many units.
-    units: what one pays for that much.
-    unit: its name.
-    free: units that every account has free each month, for as long as it exists.
-    published: when AWS published the list that it is from.
-    source: the page.
-    after: the amount of units a month after which `dollars_after` is asked.
+    Attributes:
+        name: as the tables show it.
+        dollars: for `units` units.
+        units: the number of units that `dollars` pays for.
+        unit: the name of the unit.
+        free: units that every account gets free each month, without an end date.
+        published: the date of the price list.
+        source: the price list.
     """
 
     name: str
@@ -33,118 +29,40 @@ class Price:
     free: int
     published: str
     source: str
-    after: int | None = None
-    dollars_after: float = 0.0
 
     def cost(self, amount: float, *, free_tier: bool) -> float:
-        """What an amount of units in a month costs, in dollars."""
-        paid = max(0.0, amount - self.free) if free_tier else amount
-        cheaper = max(0.0, paid - self.after) if self.after is not None else 0.0
-        dollars = (paid - cheaper) * self.dollars + cheaper * self.dollars_after
-        return dollars / self.units
+        """The dollars that an amount of units costs in a month."""
+        charged = max(0.0, amount - self.free) if free_tier else amount
+        return charged * self.dollars / self.units
 
 
-API = Price(
-    "HTTP API requests",
-    1.11,
-    1_000_000,
-    "requests",
-    0,
-    "2026-09-21",
-    PRICE_LIST.format("AmazonApiGateway"),
-    after=300_000_000,
-    dollars_after=1.00,
-)
-INVOCATIONS = Price(
-    "Lambda requests",
-    0.20,
-    1_000_000,
-    "requests",
-    1_000_000,
-    "2026-10-01",
-    PRICE_LIST.format("AWSLambda"),
-)
+def _list(service: str) -> str:
+    return (
+        f"https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{service}/current/eu-west-1/"
+        "index.json"
+    )
+
+
+MILLION = 1_000_000
+GATEWAY, LAMBDA, SQS = _list("AmazonApiGateway"), _list("AWSLambda"), _list("AWSQueueService")
+CLOUDWATCH, TRANSFERS = _list("AmazonCloudWatch"), _list("AWSDataTransfer")
+DASHBOARD_PAGE = "https://aws.amazon.com/cloudwatch/pricing/"
+
+# An HTTP API costs 1.00 after 300 million requests a month, which no column of the bill exceeds.
+API = Price("HTTP API requests", 1.11, MILLION, "requests", 0, "2026-09-21", GATEWAY)
+INVOCATIONS = Price("Lambda requests", 0.20, MILLION, "requests", MILLION, "2026-10-01", LAMBDA)
 COMPUTE = Price(
-    "Lambda time (arm64)",
-    13.3334,
-    1_000_000,
-    "GB-seconds",
-    400_000,
-    "2026-10-01",
-    PRICE_LIST.format("AWSLambda"),
+    "Lambda time (arm64)", 13.3334, MILLION, "GB-seconds", 400_000, "2026-10-01", LAMBDA
 )
-QUEUE = Price(
-    "SQS requests (FIFO)",
-    0.50,
-    1_000_000,
-    "requests",
-    1_000_000,
-    "2026-09-11",
-    PRICE_LIST.format("AWSQueueService"),
-)
-LOGS = Price(
-    "Logs taken in",
-    0.57,
-    1,
-    "GB",
-    5,
-    "2026-09-22",
-    PRICE_LIST.format("AmazonCloudWatch"),
-)
-LOG_STORAGE = Price(
-    "Logs kept",
-    0.03,
-    1,
-    "GB-month, compressed",
-    0,
-    "2026-09-22",
-    PRICE_LIST.format("AmazonCloudWatch"),
-)
-METRICS = Price(
-    "Metrics",
-    0.30,
-    1,
-    "metric",
-    10,
-    "2026-09-22",
-    PRICE_LIST.format("AmazonCloudWatch"),
-)
-ALARMS = Price(
-    "Alarms",
-    0.10,
-    1,
-    "alarm",
-    10,
-    "2026-09-22",
-    PRICE_LIST.format("AmazonCloudWatch"),
-)
-DASHBOARDS = Price(
-    "Dashboard",
-    3.00,
-    1,
-    "dashboard",
-    3,
-    "2026-06-13",
-    "https://aws.amazon.com/cloudwatch/pricing/",
-)
-TRANSFER = Price(
-    "Data sent out",
-    0.09,
-    1,
-    "GB",
-    100,
-    "2026-09-16",
-    PRICE_LIST.format("AWSDataTransfer"),
-)
+QUEUE = Price("SQS requests (FIFO)", 0.50, MILLION, "requests", MILLION, "2026-09-11", SQS)
+LOGS = Price("Logs ingested", 0.57, 1, "GB", 5, "2026-09-22", CLOUDWATCH)
+LOG_STORAGE = Price("Logs stored", 0.03, 1, "GB-month, compressed", 0, "2026-09-22", CLOUDWATCH)
+METRICS = Price("Metrics", 0.30, 1, "metric", 10, "2026-09-22", CLOUDWATCH)
+ALARMS = Price("Alarms", 0.10, 1, "alarm", 10, "2026-09-22", CLOUDWATCH)
+DASHBOARDS = Price("Dashboard", 3.00, 1, "dashboard", 3, "2026-06-13", DASHBOARD_PAGE)
+TRANSFER = Price("Data transferred out", 0.09, 1, "GB", 100, "2026-09-16", TRANSFERS)
+
 PRICES = (
-    API,
-    INVOCATIONS,
-    COMPUTE,
-    QUEUE,
-    LOGS,
-    LOG_STORAGE,
-    METRICS,
-    ALARMS,
-    DASHBOARDS,
-    TRANSFER,
+    *(API, INVOCATIONS, COMPUTE, QUEUE, LOGS),
+    *(LOG_STORAGE, METRICS, ALARMS, DASHBOARDS, TRANSFER),
 )

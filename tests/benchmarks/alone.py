@@ -1,60 +1,53 @@
-"""Invokes a function in a process of its own, which has the package and Lambda's runtime alone."""
+"""Invokes a function in a process that contains its package and Lambda's runtime only."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.testing.runtime import runtime_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .packages import DeployedFunction
+
 INVOKE = Path(__file__).with_name("invoke.py")
 
 
-@dataclass(frozen=True)
-class Invocation:
-    """What one invocation took, in microseconds.
+class Timing(NamedTuple):
+    """The wall-clock time and the CPU time of one invocation, in microseconds."""
 
-    cpu: the processor time of the function's process.
-    """
-
-    time: float
+    wall: float
     cpu: float
 
 
 def invoke(
-    package: Path,
-    entry_point: str,
-    events: Sequence[Any],
-    *,
-    count: int,
-    expected: Mapping[str, Any],
-    environ: Mapping[str, str],
-) -> list[Invocation]:
-    """Invoke `count` times, with the events in turns.
+    function: DeployedFunction, events: Sequence[Any], count: int, expected: Mapping[str, Any]
+) -> list[Timing]:
+    """Invoke a function in a new process.
 
-    expected: what each answer must hold.
-    environ: the function's whole environment.
+    Args:
+        function: the function and its environment.
+        events: taken in turns.
+        count: the number of invocations.
+        expected: what each answer must contain.
 
-    Raises `RuntimeError` where an answer is another, or the function fails.
+    Raises:
+        RuntimeError: an answer differs, or the function fails.
     """
+    python = str(runtime_python())
     done = subprocess.run(
-        [
-            *(str(runtime_python()), "-B", str(INVOKE)),
-            *(entry_point, str(count), json.dumps(expected)),
-        ],
-        cwd=package,
-        env=dict(environ),
+        [python, "-B", str(INVOKE), function.entry_point, str(count), json.dumps(expected)],
+        cwd=function.package.folder,
+        env=dict(function.environ),
         input=json.dumps(events),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{entry_point} failed:\n{done.stderr}")
-    return [Invocation(*taken) for taken in json.loads(done.stdout)]
+        raise RuntimeError(f"{function.entry_point} failed:\n{done.stderr}")
+    return [Timing(*times) for times in json.loads(done.stdout)]

@@ -1,92 +1,77 @@
-"""What the functions are given: issue events of 5 KB, as deliveries and as tasks off the queue."""
+"""Issue events of 5 KB in GitLab's shape, as deliveries to the bots and to the functions."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import time
 import uuid
 from typing import Any
 
-from gidgetlambda.event import Event
-from gidgetlambda.task import Task
-
 from infra.sandbox import Sandbox, payloads
 from infra.sandbox.webhooks import sign
 from infra.testing.events import http_api_event
 
-from .gitlab import padded
-
-EVENT = "Issue Hook"
-WELCOME = "gidgetlambda.plugins.welcome:issue_opened"
+ISSUES = 400
+BODY_BYTES = 5_000
 SECRET = "benchmark-secret"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(b"benchmark".ljust(32, b"-")).decode()
 
 
-def issue_body(sandbox: Sandbox, action: str) -> bytes:
-    """The body of an event on the sandbox's first issue, which alice caused."""
-    issue = next(iter(sandbox.project.issues.values()))
-    event = payloads.issue_event(
-        sandbox.instance, issue, action=action, by=issue.author, changes={}
-    )
-    return padded(event)
+def sandbox() -> Sandbox:
+    """A sandbox GitLab with `ISSUES` issues, the same ones in every process."""
+    made = Sandbox()
+    for number in range(ISSUES):
+        made.open_issue(f"Issue {number}", by="alice")
+    return made
 
 
-def delivery(body: bytes, *, signed: bool) -> dict[str, Any]:
-    """What API Gateway hands to the function for one delivery."""
-    delivery_id = str(uuid.uuid4())
-    headers = _headers(delivery_id)
-    if signed:
-        timestamp = str(int(time.time()))
-        headers |= {
-            "webhook-id": delivery_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": sign(SIGNING_TOKEN, delivery_id, timestamp, body),
-        }
-    else:
-        headers["X-Gitlab-Token"] = SECRET
-    return http_api_event("POST", "/webhook", headers, body)
+def bodies(made: Sandbox, action: str = "open") -> list[bytes]:
+    """The body of an event on each issue of a sandbox."""
+    return [
+        _padded(
+            payloads.issue_event(made.instance, issue, action=action, by=issue.author, changes={})
+        )
+        for issue in made.project.issues.values()
+    ]
 
 
-def queued(body: bytes) -> dict[str, Any]:
-    """What Lambda hands to the function for one task: the welcoming of who opened an issue.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event
-    """
-    headers = _headers(str(uuid.uuid4()))
-    task = Task(Event(json.loads(body), event=EVENT, headers=headers), WELCOME, time.time())
-    message = task.message()
-    sent = str(int(time.time() * 1000))
-    record = {
-        "messageId": str(uuid.uuid4()),
-        "receiptHandle": "benchmark",
-        "body": message.body,
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "SentTimestamp": sent,
-            "SequenceNumber": "18849496460467696128",
-            "MessageGroupId": message.group,
-            "SenderId": "AROAEXAMPLE:receive",
-            "MessageDeduplicationId": message.deduplication_id,
-            "ApproximateFirstReceiveTimestamp": sent,
-        },
-        "messageAttributes": {},
-        "md5OfBody": hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest(),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:tasks.fifo",
-        "awsRegion": "eu-west-1",
-    }
-    return {"Records": [record]}
+def ignored_body() -> bytes:
+    """The body of an event that no handler wants."""
+    return bodies(sandbox(), "update")[0]
 
 
-def _headers(delivery_id: str) -> dict[str, str]:
+def headers() -> dict[str, str]:
+    """The headers of a new delivery, with the secret token."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "GitLab/19.6.0",
-        "Idempotency-Key": delivery_id,
-        "X-Gitlab-Event": EVENT,
+        "Idempotency-Key": str(uuid.uuid4()),
+        "X-Gitlab-Event": "Issue Hook",
         "X-Gitlab-Event-UUID": str(uuid.uuid4()),
         "X-Gitlab-Instance": "https://gitlab.example.com",
+        "X-Gitlab-Token": SECRET,
         "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
     }
+
+
+def delivery(body: bytes, *, signed: bool = False) -> dict[str, Any]:
+    """The event with which API Gateway invokes the function for a new delivery."""
+    fields = headers()
+    if signed:
+        del fields["X-Gitlab-Token"]
+        timestamp = str(int(time.time()))
+        fields |= {
+            "webhook-id": fields["Idempotency-Key"],
+            "webhook-timestamp": timestamp,
+            "webhook-signature": sign(SIGNING_TOKEN, fields["Idempotency-Key"], timestamp, body),
+        }
+    return http_api_event("POST", "/webhook", fields, body)
+
+
+def _padded(event: dict[str, Any]) -> bytes:
+    """The event with a description that makes it `BODY_BYTES` long."""
+    event["object_attributes"]["description"] = ""
+    missing = BODY_BYTES - len(json.dumps(event))
+    event["object_attributes"]["description"] = ("It does not start. " * missing)[:missing]
+    return json.dumps(event).encode()

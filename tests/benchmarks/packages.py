@@ -1,6 +1,7 @@
-"""The packages that are held against each other: ours and hello world, with byte code and without.
+"""The packages that are compared: the bot's and a hello world's, with and without bytecode.
 
-All four come from the same builder and the same lock; they differ in the function's own modules.
+All come from the same builder and the same lock; only the functions' own modules differ. The bot is
+the tests' sample, so that a change of handler/bot.py changes no figure.
 """
 
 from __future__ import annotations
@@ -10,68 +11,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.package import Package, make_package
+from infra.package import Architecture, Package, make_package
 from infra.testing.runtime import host_architecture
 
 from .processes import BUILD, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-SOURCES = {"ours": ROOT / "handler", "hello world": Path(__file__).parent / "hello"}
-ENTRY_POINTS = {"ours": "receive.lambda_handler", "hello world": "app.lambda_handler"}
+RECEIVE, WORK, HELLO = "receive.lambda_handler", "work.lambda_handler", "app.lambda_handler"
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """One of the packages.
+class Packages:
+    """The packages for this machine, and the bot's package for the other architecture.
 
-    function: "ours" or "hello world".
+    Attributes:
+        ours: the bot's, with bytecode, as it is deployed.
+        hello: hello world's, with bytecode.
+        ours_without_bytecode: the bot's sources.
+        hello_without_bytecode: hello world's sources.
+        ours_elsewhere: the bot's sources for the other architecture.
     """
 
-    function: str
+    ours: Package
+    hello: Package
+    ours_without_bytecode: Package
+    hello_without_bytecode: Package
+    ours_elsewhere: Package
+
+
+@dataclass(frozen=True)
+class DeployedFunction:
+    """A function of a package, with its whole environment."""
+
     package: Package
-
-    @property
-    def name(self) -> str:
-        return self.function if self.compiled else f"{self.function}, no byte code"
-
-    @property
-    def compiled(self) -> bool:
-        return self.package.python is not None
-
-    @property
-    def entry_point(self) -> str:
-        return ENTRY_POINTS[self.function]
+    entry_point: str
+    environ: Mapping[str, str]
 
 
-def build() -> list[Contestant]:
-    """Build all four, anew. Raises `PackageError`."""
+def build() -> Packages:
+    """Build all packages.
+
+    Raises:
+        PackageError: a package could not be built.
+    """
     home = BUILD / "packages"
     shutil.rmtree(home, ignore_errors=True)
-    return [
-        _build(function, home / f"{source.name}-{'compiled' if bytecode else 'source'}", bytecode)
-        for bytecode in (True, False)
-        for function, source in SOURCES.items()
-    ]
-
-
-def ours(contestants: Sequence[Contestant]) -> Path:
-    """The folder of our package as it is deployed, with byte code."""
-    return _compiled(contestants, "ours")
-
-
-def hello_world(contestants: Sequence[Contestant]) -> Path:
-    """The folder of hello world, with byte code."""
-    return _compiled(contestants, "hello world")
-
-
-def _compiled(contestants: Sequence[Contestant], function: str) -> Path:
-    return next(
-        one.package.folder for one in contestants if one.compiled and one.function == function
+    sources = home / "sources"
+    shutil.copytree(ROOT / "handler", sources, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "tests" / "sample" / "bot.py", sources)
+    hello = Path(__file__).parent / "hello"
+    here = host_architecture()
+    elsewhere = next(one for one in Architecture if one is not here)
+    return Packages(
+        make_package(home / "ours", here, source=sources),
+        make_package(home / "hello", here, source=hello),
+        make_package(home / "ours-sources", here, source=sources, bytecode=False),
+        make_package(home / "hello-sources", here, source=hello, bytecode=False),
+        make_package(home / "ours-elsewhere", elsewhere, source=sources, bytecode=False),
     )
-
-
-def _build(function: str, folder: Path, bytecode: bool) -> Contestant:
-    package = make_package(folder, host_architecture(), source=SOURCES[function], bytecode=bytecode)
-    return Contestant(function, package)

@@ -1,7 +1,4 @@
-"""Programs that run beside the benchmark: start one, wait until it listens, stop it.
-
-Each writes to a log of its own, so that nobody pays for somebody else's terminal.
-"""
+"""Programs that run beside the benchmark, each with a log of its own in build/bench/."""
 
 from __future__ import annotations
 
@@ -34,14 +31,14 @@ class Program:
     port: int
 
     def cpu_seconds(self) -> float:
-        """The processor time that it has taken so far."""
+        """The CPU time used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         user, system = int(fields[11]), int(fields[12])
         return (user + system) * CLOCK_TICK
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """A port that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -53,12 +50,15 @@ def running(
 ) -> Iterator[Program]:
     """Run a program until the block ends.
 
-    name: of its log, below build/bench/.
-    port: it is running once somebody listens there.
-    environ: its environment, besides what finds programs; settings of the caller's own bot or
-        proxy would disturb what is measured.
+    Args:
+        name: of the program and its log.
+        command: starts it.
+        port: it has started when somebody listens there.
+        environ: its environment, beside PATH, HOME and LANG. The caller's own settings of a bot or
+            a proxy would falsify the figures.
 
-    Raises `RuntimeError`, with the end of its log, where it ends early or does not listen.
+    Raises:
+        RuntimeError: it ends early or does not listen; the message contains the end of its log.
     """
     log = BUILD / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,9 @@ def running(
             command, cwd=ROOT, env={**inherited, **environ}, stdout=output, stderr=output
         )
     try:
-        _wait_until_listening(name, process, port, log)
+        if not _listens(process, port):
+            end = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{name} does not listen on port {port}; its log ends:\n{end}")
         yield Program(name, process.pid, port)
     finally:
         process.terminate()
@@ -79,13 +81,11 @@ def running(
             process.wait()
 
 
-def _wait_until_listening(
-    name: str, process: subprocess.Popen[bytes], port: int, log: Path
-) -> None:
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until somebody listens on a port, and return whether that happened."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            return True
         time.sleep(0.05)
-    told = log.read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"{name} does not listen on port {port}; its log ends:\n{told}")
+    return False

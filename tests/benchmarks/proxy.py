@@ -1,11 +1,10 @@
-"""A distance between a bot and GitLab: TLS, and a delay on every byte each way.
+"""A distance between a bot and GitLab: TLS, and a delay of every byte each way.
 
     python -m tests.benchmarks.proxy PORT TO_PORT CERTIFICATE KEY ROUND_TRIP_MS
 
-Two hops in one process. The first holds back whatever passes for half a round trip, and what a
-client sends first for a whole one more, which is what the TCP handshake would take over that
-distance; the loopback's own takes nothing. The second ends TLS, so that its handshake crosses the
-distance too.
+Two hops in one process. The first delays all bytes by half a round trip. It delays a client's first
+bytes by one more round trip, which is the time of a TCP handshake over that distance. The second
+hop terminates TLS, so that the TLS handshake crosses the distance too.
 """
 
 from __future__ import annotations
@@ -20,10 +19,7 @@ CHUNK = 65536  # bytes
 
 
 async def serve(port: int, to_port: int, certificate: str, key: str, round_trip: float) -> None:
-    """Relay until cancelled.
-
-    round_trip: in seconds.
-    """
+    """Relay until cancelled, with a round trip of that many seconds."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)
     inner = await asyncio.start_server(
@@ -41,42 +37,28 @@ async def _relay(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_port: int, delay: float
 ) -> None:
     with contextlib.suppress(OSError):
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", to_port)
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
         await asyncio.gather(
-            _pump(reader, there_writer, delay, first=2 * delay),
-            _pump(there_reader, writer, delay, first=0.0),
+            _pump(reader, far_writer, delay, first=2 * delay),
+            _pump(far_reader, writer, delay, first=0.0),
         )
 
 
 async def _pump(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float, first: float
 ) -> None:
-    """Pass bytes on, each `delay` seconds after it came; the first ones `first` seconds later."""
+    """Pass each byte on `delay` seconds after its arrival; the first bytes `first` s later."""
     loop = asyncio.get_running_loop()
     due = loop.time() + first + delay
-    while data := await _read(reader):
-        # What is due at the same time would change places.
-        due = max(loop.time() + delay, due + 1e-6)
-        loop.call_at(due, writer.write, data)
-    # Either end may close; what still comes the other way has nobody left to read it.
+    with contextlib.suppress(OSError):
+        while data := await reader.read(CHUNK):
+            # Calls that are due at the same moment run in no particular order.
+            due = max(loop.time() + delay, due + 1e-6)
+            loop.call_at(due, writer.write, data)
     loop.call_at(max(loop.time() + delay, due + 1e-6), writer.close)
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.read(CHUNK)
-    except OSError:
-        return b""
-
-
 if __name__ == "__main__":
+    port, to_port, certificate, key, milliseconds = sys.argv[1:]
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            serve(
-                int(sys.argv[1]),
-                int(sys.argv[2]),
-                sys.argv[3],
-                sys.argv[4],
-                float(sys.argv[5]) / 1000,
-            )
-        )
+        asyncio.run(serve(int(port), int(to_port), certificate, key, float(milliseconds) / 1000))

@@ -1,69 +1,85 @@
-"""How long the two functions of the queued mode take to start, under AWS's own emulator."""
+"""The CPU time of a delivery that is queued, and of its task; SQS and GitLab do not count."""
 
 from __future__ import annotations
 
 import statistics
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from infra.sandbox import BOT_TOKEN
-from infra.testing.emulator import Emulator
+from infra.sandbox.server import serve
+from infra.testing import sqs
+from infra.testing.stack import Stack
+from infra.testing.template import read
 
-from . import packages, receive, start, work
-from .events import delivery, queued
-from .report import TIMES, Goal, show, times
+from . import alone
+from .events import SECRET, bodies, delivery, sandbox
+from .packages import RECEIVE, WORK, DeployedFunction
+from .report import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from infra.package import Package
 
-    from .packages import Contestant
-
-HELLO, RECEIVE, WORK = "hello world", "receive, with a queue", "work"
-QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo"
+    from .packages import Packages
 
 
-def measure(contestants: Sequence[Contestant], rounds: int) -> None:
-    """Start both functions and hello world `rounds` times, in turns, and print the table."""
-    starts = start.in_turns(_functions(contestants), rounds)
-    medians = {name: statistics.median(taken) for name, taken in starts.items()}
-    least = {name: min(taken) for name, taken in starts.items()}
-    ratios = {name: median / medians[HELLO] for name, median in medians.items()}
+@dataclass(frozen=True)
+class QueuedEffort:
+    """The number of processes of each function, and of invocations in each process."""
+
+    rounds: int
+    invocations: int
+
+
+QUICK = QueuedEffort(rounds=2, invocations=20)
+FULL = QueuedEffort(rounds=7, invocations=100)
+
+
+def measure(packages: Packages, effort: QueuedEffort) -> None:
+    """Queue deliveries, run their tasks, and print the table."""
+    receiving: list[list[alone.Timing]] = []
+    working: list[list[alone.Timing]] = []
+    for _ in range(effort.rounds):
+        received, worked = _round(packages.ours, effort.invocations)
+        receiving.append(received)
+        working.append(worked)
     show(
-        "(e) Cold start with a queue: init duration in milliseconds",
-        ("function", "median", "to hello world", "least", "to hello world"),
+        "(e) With a queue: CPU time of one invocation in milliseconds",
+        ("function", "warm", "first of a process"),
         [
-            (
-                name,
-                f"{medians[name]:.0f}",
-                times(ratios[name]),
-                f"{least[name]:.0f}",
-                times(least[name] / least[HELLO]),
-            )
-            for name in starts
+            _row("receive: a delivery for one handler", receiving),
+            _row("work: a task that comments on an issue", working),
         ],
-        told=(
-            f"{rounds} starts of each, in turns, with byte code. What signs for the queue is "
-            "imported with the first",
-            "delivery that is queued, and is in table (f).",
+        notes=(
+            f"The welcome plugin on a sandbox GitLab and moto's SQS. {effort.rounds} processes of "
+            "each. The first invocation imports the HTTP client and loads the CA bundle."
         ),
-        goals=[
-            Goal("receive's init to hello world's", ratios[RECEIVE], 1.15, TIMES),
-        ],
     )
 
 
-def _functions(contestants: Sequence[Contestant]) -> dict[str, start.Function]:
-    """What is started. No event here needs the queue or GitLab."""
-    ours, hello = packages.ours(contestants), packages.hello_world(contestants)
-    body = start.ignored_body()
-    delivered, task = delivery(body, signed=True), queued(body)
-    queue = {"QUEUE_URL": QUEUE_URL, "METRICS_NAMESPACE": "benchmark"}
-    receives = {**receive.environment(0), **queue}
-    works = {**queue, "PARKED_QUEUE_URL": QUEUE_URL, "GL_ACCESS_TOKEN": BOT_TOKEN}
-    return {
-        RECEIVE: start.Function(
-            partial(Emulator, ours, receive.ENTRY_POINT, env=receives), delivered
-        ),
-        WORK: start.Function(partial(Emulator, ours, work.ENTRY_POINT, env=works), task),
-        HELLO: start.Function(partial(Emulator, hello, packages.ENTRY_POINTS[HELLO]), delivered),
-    }
+def _round(package: Package, count: int) -> tuple[list[alone.Timing], list[alone.Timing]]:
+    """Queue deliveries in one process, then run their tasks in another."""
+    gitlab = sandbox()
+    with serve(gitlab) as url, sqs.serve() as served:
+        template = read({"AccessToken": BOT_TOKEN, "GitLabUrl": url, "WebhookSecret": SECRET})
+        stack = Stack(served, template)
+        receive = DeployedFunction(package, RECEIVE, stack.environment("ReceiveFunction"))
+        work = DeployedFunction(package, WORK, stack.environment("WorkFunction"))
+        deliveries = [delivery(body) for body in bodies(gitlab)[:count]]
+        received = alone.invoke(receive, deliveries, count, {"statusCode": 202})
+        tasks: list[Any] = []
+        stack.poller(SimpleNamespace(invoke=tasks.append)).drain()
+        worked = alone.invoke(work, tasks, count, {"batchItemFailures": []})
+    notes = sum(len(issue.notes) for issue in gitlab.project.issues.values())
+    if notes != count:
+        raise RuntimeError(f"{count} tasks made {notes} comments")
+    return received, worked
+
+
+def _row(name: str, processes: list[list[alone.Timing]]) -> tuple[str, str, str]:
+    first = statistics.median(timings[0].cpu for timings in processes)
+    warm = statistics.median(
+        timing.cpu for timings in processes for timing in timings[len(timings) // 3 :]
+    )
+    return name, f"{warm / 1000:.2f}", f"{first / 1000:.0f}"

@@ -1,77 +1,80 @@
-"""How figures are shown: tables, and whether a goal was reached. Measures nothing."""
+"""Prints tables as Markdown, and whether goals are reached. Measures nothing."""
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 TIMES = " \N{MULTIPLICATION SIGN}"
-
-# A terminal is as wide as it is; what is written to a file is not cut.
-console = Console(highlight=False, width=None if Console().is_terminal else 110)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that a figure is held against.
+    """A figure and the limit that it is compared with.
 
-    what: the figure in words.
-    value, limit: in the same unit.
-    unit: stands after both numbers.
-    at_least: whether the figure must not be below the limit, instead of above it.
+    Attributes:
+        figure: in words.
+        value: of the figure.
+        limit: in the same unit.
+        unit: printed after both numbers.
+        at_least: whether the limit is a minimum; else it is a maximum.
     """
 
-    what: str
+    figure: str
     value: float
     limit: float
-    unit: str
+    unit: str = TIMES
     at_least: bool = False
 
-    @property
-    def reached(self) -> bool:
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
     def __str__(self) -> str:
+        reached = self.value >= self.limit if self.at_least else self.value <= self.limit
         bound = "at least" if self.at_least else "at most"
-        verdict = "[green]reached[/]" if self.reached else "[red]missed[/]"
         return (
-            f"  goal: {self.what} {bound} {self.limit:g}{self.unit}: "
-            f"{self.value:.2f}{self.unit}, {verdict}"
+            f"{self.figure}, {bound} {self.limit:g}{self.unit}: "
+            f"{self.value:.2f}{self.unit}, {'reached' if reached else '**missed**'}"
         )
 
 
 def show(
     title: str,
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Sequence[Sequence[str]],
     *,
-    told: Sequence[str] = (),
+    notes: str,
     goals: Sequence[Goal] = (),
 ) -> None:
-    """Print a table, what there is to know about it, and its goals.
+    """Print a table, notes on it, and its goals.
 
-    columns: the first is of names, the others are of figures.
-    told: sentences on what was measured and how.
+    Args:
+        title: of the table.
+        columns: the first holds names, the others hold figures.
+        rows: of the table.
+        notes: how the figures were measured.
+        goals: printed below the notes.
     """
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    for sentence in told:
-        console.print(f"  {sentence}")
-    for goal in goals:
-        console.print(str(goal))
-    console.print()
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    rule = [f"{'-' * (width - 1)}{':' if number else '-'}" for number, width in enumerate(widths)]
+    print(f"### {title}\n")
+    for row in (columns, rule, *rows):
+        cells = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print(f"| {' | '.join(cells)} |")
+    print(f"\n{notes}\n")
+    if goals:
+        print(*(f"- Goal: {goal}" for goal in goals), sep="\n", end="\n\n")
 
 
 def times(value: float) -> str:
-    """A ratio, as it stands in a table."""
+    """A ratio, as a table shows it."""
     return f"{value:.2f}{TIMES}"
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """A percentile of at least two values."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

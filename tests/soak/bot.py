@@ -1,7 +1,7 @@
-"""The bot under soak: the deployment's own handler, and handlers that make trouble of each kind.
+"""The bot of the soak: one plugin, and one handler for each way in which a handler can fail.
 
-GitLab's silences are real, so the patience with them is a tenth of what it is in Lambda; nothing
-else of `handler` is changed. Longer delays are the queue's, whose clock the soak moves.
+GitLab and the queue hang in real time, so the bot's time limits are a tenth of those in Lambda.
+Nothing else of the framework is changed. The queue's delays are skipped by its clock.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gidgetlambda import Event, GitLabAPI
 
 SCALE = 10.0
-MENDED = Path(os.environ.get("SOAK_MENDED", "never"))
+FIXED = Path(os.environ.get("SOAK_FIXED", "never"))
 
 gitlabbot.TIMEOUT = httpx.Timeout(7.0 / SCALE, connect=3.0 / SCALE)
 gitlab.PATIENCE, gitlab.FIRST_PAUSE = 5.0 / SCALE, 0.5 / SCALE
@@ -34,14 +34,14 @@ bot.register_routers(welcome.router)
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^twice"))
 async def twice(event: Event, gl: GitLabAPI) -> None:
-    """Two replies stay two."""
+    """Posts two replies."""
     await gl.reply(event, "one")
     await gl.reply(event, "two")
 
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^wavering"))
 async def wavering(event: Event, gl: GitLabAPI) -> None:
-    """Asks to be run again, some times."""
+    """Asks for some retries."""
     if random.random() < 0.6:
         raise TryAgain(after=random.choice([5, 60, 1800]))
     await gl.reply(event, "at last")
@@ -49,16 +49,16 @@ async def wavering(event: Event, gl: GitLabAPI) -> None:
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^buggy"))
 async def buggy(event: Event, gl: GitLabAPI) -> None:
-    """Fails half-way until it is mended, and has to be replayed then."""
+    """Fails half-way until its bug is fixed, and has to be replayed then."""
     await gl.reply(event, "begun")
-    if not MENDED.exists():  # noqa: ASYNC240 - a moment
+    if not FIXED.exists():  # noqa: ASYNC240 - takes microseconds
         raise ValueError("a bug")
     await gl.reply(event, "ended")
 
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^hopeless"))
 async def hopeless(event: Event, gl: GitLabAPI) -> None:
-    """Comments on what is not there."""
+    """Comments on an issue that does not exist."""
     await gl.comment(f"/projects/{event.project_id}/issues/999999999", "never")
 
 

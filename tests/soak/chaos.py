@@ -1,8 +1,7 @@
-"""What goes wrong at random: with GitLab, with the queue, and with the processes themselves."""
+"""The random faults of GitLab, of the queue, and of the functions' processes."""
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,118 +11,126 @@ from infra.testing.sqs import Fault as QueueFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from random import Random
 
     from infra.sandbox.faults import Exchange, Fault
     from infra.testing.clock import Clock
     from infra.testing.functions import FunctionProcess
 
-GITLAB = 0.06  # of requests to GitLab
-QUEUE = 0.03  # of requests to the queue
-OUTAGE = 0.04  # of the time, of either
-LONGEST_REQUEST = 60.0  # seconds; GitLab ends its own requests then
+GITLAB_READS, GITLAB_WRITES = 0.03, 0.09  # shares of the requests to GitLab
+QUEUE = 0.03  # share of the requests to the queue
+OUTAGE = 0.04  # share of the time
+LONGEST_REQUEST = 60.0  # seconds after which GitLab ends a request
 
 RETRY_AFTER = ["1", "7", "30", "120"]
 
 
 class Chaos:
-    """Chooses what goes wrong, and counts it.
+    """Chooses faults, and counts them.
 
     Args:
-        clock: what late writes are timed by.
-        workers: the work functions, by the access token that each of them uses.
+        chance: makes the choices.
+        clock: schedules late writes.
+        workers: the processes of the working function, by access token.
+
+    Attributes:
+        on: whether faults happen.
+        counts: the faults so far.
     """
 
-    def __init__(self, clock: Clock, workers: dict[str, FunctionProcess]) -> None:
+    def __init__(self, chance: Random, clock: Clock, workers: dict[str, FunctionProcess]) -> None:
+        self._chance = chance
         self._clock = clock
         self._workers = workers
         self._guard = threading.Lock()
         self._late: list[tuple[float, gitlab.Late]] = []
-        self._out: set[str] = set()
+        self._outages: set[str] = set()
         self.on = True
         self.counts: Counter[str] = Counter()
-        self._everywhere: dict[str, Callable[[], Fault]] = {
+        self._always: dict[str, Callable[[], Fault]] = {
             "429": lambda: gitlab.refused(429, body="Retry later\n"),
             "429 with Retry-After": lambda: gitlab.refused(
-                429, {"retry-after": random.choice(RETRY_AFTER)}, "Retry later\n"
+                429, {"retry-after": chance.choice(RETRY_AFTER)}, "Retry later\n"
             ),
             "500": lambda: gitlab.refused(500),
             "502": lambda: gitlab.refused(502),
             "503": lambda: gitlab.refused(503),
             "no answer": lambda: gitlab.silent,
             "connection dropped": lambda: gitlab.dropped,
-            "worker killed before": lambda: self._killed("before"),
-            "worker killed during": lambda: self._killed("during"),
-            "worker killed after": lambda: self._killed("after"),
+            "worker killed before": lambda: self._killing("before"),
+            "worker killed during": lambda: self._killing("during"),
+            "worker killed after": lambda: self._killing("after"),
         }
         self._writes: dict[str, Callable[[], Fault]] = {
             "write done, answer dropped": lambda: gitlab.lost,
             "write done, no answer": lambda: gitlab.unheard,
             "write done, answered 502": lambda: gitlab.given_up(502),
             "write done, answered 504": lambda: gitlab.given_up(504),
-            "write done late, answer dropped": lambda: self._later(gitlab.dropped),
-            "write done late, no answer": lambda: self._later(gitlab.silent),
-            "write done late, answered 504": lambda: self._later(gitlab.refused(504)),
-            "write done late, worker killed": lambda: self._later(self._killed("before")),
+            "write done late, answer dropped": lambda: self._late_write(gitlab.dropped),
+            "write done late, no answer": lambda: self._late_write(gitlab.silent),
+            "write done late, answered 504": lambda: self._late_write(gitlab.refused(504)),
+            "write done late, worker killed": lambda: self._late_write(self._killing("before")),
         }
 
     def gitlab(self, exchange: Exchange) -> Fault | None:
-        """What goes wrong with a request to GitLab, if anything."""
-        # Writes are half of the requests, and where it matters.
+        """The fault of a request to GitLab, if any."""
         if not self.on:
             return None
-        if "GitLab" in self._out:
-            status = random.choice([500, 502, 503])
-            return gitlab.refused(int(self._count("GitLab away", f"{status}")))
-        if random.random() > GITLAB * (1.5 if exchange.writes else 0.5):
+        if "GitLab" in self._outages:
+            status = self._chance.choice(["500", "502", "503"])
+            return gitlab.refused(int(self._count("GitLab down", status)))
+        if self._chance.random() > (GITLAB_WRITES if exchange.writes else GITLAB_READS):
             return None
-        kinds = {**self._everywhere, **(self._writes if exchange.writes else {})}
-        return kinds[self._count("GitLab", random.choice(list(kinds)))]()
+        kinds = self._always | (self._writes if exchange.writes else {})
+        return kinds[self._count("GitLab", self._chance.choice(list(kinds)))]()
 
     def queue(self, action: str) -> QueueFault | None:
-        """What goes wrong with a function's request to the queue, if anything."""
+        """The fault of a function's request to the queue, if any."""
         if not self.on:
             return None
-        if "queue" in self._out:
-            self._count(f"queue away, {action}", "503")
+        if "queue" in self._outages:
+            self._count(f"queue down, {action}", "503")
             return QueueFault.UNAVAILABLE
-        if random.random() > QUEUE:
+        if self._chance.random() > QUEUE:
             return None
-        kinds = set(QueueFault)
-        if action != "SendMessageBatch":
-            kinds -= {QueueFault.PARTIAL}
-        fault = random.choice(sorted(kinds))
+        kinds = [
+            fault
+            for fault in QueueFault
+            if action == "SendMessageBatch" or fault is not QueueFault.PARTIAL
+        ]
+        fault = self._chance.choice(kinds)
         self._count(f"queue, {action}", fault)
         return fault
 
-    def change_weather(self) -> None:
-        """From now on, GitLab or the queue may be away altogether."""
-        self._out = {name for name in ("GitLab", "queue") if random.random() < OUTAGE}
+    def change_outages(self) -> None:
+        """Decide whether GitLab or the queue is down from now on."""
+        self._outages = {name for name in ("GitLab", "queue") if self._chance.random() < OUTAGE}
 
     def kill(self, kind: str, functions: list[FunctionProcess]) -> None:
-        """Kill one of some functions, whatever it is doing."""
+        """Kill one of some processes, whatever it does at the moment."""
         if self.on:
             self._count("at any moment", f"{kind} killed")
-            random.choice(functions).kill()
+            self._chance.choice(functions).kill()
 
     def commit(self, until: float | None = None) -> None:
-        """Have GitLab do the late writes that are due by a moment, or all of them."""
+        """Let GitLab do the late writes that are due by a moment, or all of them."""
         with self._guard:
             due = [late for moment, late in self._late if until is None or moment <= until]
             self._late = [one for one in self._late if one[1] not in due]
         for late in due:
             late.commit()
 
-    def _count(self, where: str, what: str) -> str:
+    def _count(self, place: str, fault: str) -> str:
         with self._guard:
-            self.counts[f"{where}: {what}"] += 1
-        return what
+            self.counts[f"{place}: {fault}"] += 1
+        return fault
 
-    def _later(self, way: Fault) -> Fault:
+    def _late_write(self, way: Fault) -> Fault:
         late = gitlab.Late(way)
-        moment = self._clock.now() + random.uniform(0, LONGEST_REQUEST)
+        moment = self._clock.now() + self._chance.uniform(0, LONGEST_REQUEST)
         with self._guard:
             self._late.append((moment, late))
         return late
 
-    def _killed(self, stage: str) -> Fault:
+    def _killing(self, stage: str) -> Fault:
         return gitlab.killing(lambda exchange: self._workers[exchange.token].kill(), stage)

@@ -1,8 +1,7 @@
-"""The way of webhooks to the receiving function: counts them, repeats some, keeps what failed."""
+"""The transport of webhooks to the receiving function: counts, repeats and resends deliveries."""
 
 from __future__ import annotations
 
-import random
 import threading
 import uuid
 from collections import Counter
@@ -12,47 +11,59 @@ import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from random import Random
 
-REPEATED = 0.03
-KEPT_FOR_LATER = 0.03
+REPEATED = 0.03  # share of the deliveries that GitLab sends twice at once
+RESENT = 0.03  # share of the deliveries that GitLab resends later although they were accepted
 
 
 class Gate(httpx.AsyncBaseTransport):
-    """A transport before the one that reaches the function, `functions`."""
+    """A transport in front of the one that reaches the receiving function.
 
-    def __init__(self) -> None:
+    Args:
+        chance: chooses the deliveries that are repeated or resent.
+
+    Attributes:
+        functions: the transport to the function; set before the first delivery.
+        delivered: the ids of all deliveries.
+        accepted: the ids of those that were answered 202.
+        answers: the number of answers, by status.
+        repetitions: the number of repeated deliveries, by kind.
+    """
+
+    def __init__(self, chance: Random) -> None:
         self.functions: httpx.AsyncBaseTransport
+        self._chance = chance
         self._guard = threading.Lock()
-        self._delivered: set[str] = set()
         self._failed: list[httpx.Request] = []
         self._later: list[httpx.Request] = []
+        self.delivered: set[str] = set()
         self.accepted: set[str] = set()
-        self.answers: Counter[int] = Counter()
-        self.counts: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.repetitions: Counter[str] = Counter()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Deliver a webhook once or twice."""
         await request.aread()
         with self._guard:
-            self._delivered.add(request.headers["idempotency-key"])
+            self.delivered.add(request.headers["idempotency-key"])
         response = await self._deliver(request)
-        if random.random() < REPEATED:
-            self.counts["repeated at once"] += 1
+        if self._chance.random() < REPEATED:
+            self.repetitions["repeated at once"] += 1
             await self._deliver(request)
-        if random.random() < KEPT_FOR_LATER:
+        if self._chance.random() < RESENT:
             with self._guard:
                 self._later.append(request)
         return response
 
-    @property
-    def delivered(self) -> int:
-        return len(self._delivered)
-
-    async def resend(self, share: Callable[[], bool]) -> int:
-        """Have GitLab send again some of what failed, and of what it sent hours ago; how many
-        deliveries have failed so far and were not sent again.
+    async def resend(self, chosen: Callable[[], bool]) -> int:
+        """Resend some of the deliveries that failed or that wait for a resend.
 
         Args:
-            share: decides about each.
+            chosen: decides about each delivery.
+
+        Returns:
+            The number of failed deliveries that still wait for a resend.
         """
         with self._guard:
             failed, later = self._failed, self._later
@@ -62,9 +73,9 @@ class Gate(httpx.AsyncBaseTransport):
             ("resent although accepted", later, self._later),
         ):
             for request in waiting:
-                if share():
-                    self.counts[kind] += 1
-                    # https://docs.gitlab.com: the idempotency key stays, this one is new.
+                if chosen():
+                    self.repetitions[kind] += 1
+                    # A resend keeps the idempotency key and has a new webhook UUID.
                     request.headers["x-gitlab-webhook-uuid"] = str(uuid.uuid4())
                     await self._deliver(request)
                 else:
@@ -73,11 +84,10 @@ class Gate(httpx.AsyncBaseTransport):
 
     async def _deliver(self, request: httpx.Request) -> httpx.Response:
         response = await self.functions.handle_async_request(request)
-        delivery = request.headers["idempotency-key"]
         with self._guard:
-            self.answers[response.status_code] += 1
+            self.answers[str(response.status_code)] += 1
             if response.status_code == 202:
-                self.accepted.add(delivery)
+                self.accepted.add(request.headers["idempotency-key"])
             else:
                 self._failed.append(request)
         return response

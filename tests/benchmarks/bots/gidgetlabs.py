@@ -1,4 +1,4 @@
-"""The article's bot on gidgetlab: the same handler, and no second of waiting."""
+"""The same bot on gidgetlab, without its wait of one second before each handler."""
 
 import os
 import ssl
@@ -17,7 +17,7 @@ bot = GitLabBot(
 )
 
 
-@bot.router.register("Issue Hook", action="open")
+@bot.router.register("Issue Hook", action="open")  # type: ignore[untyped-decorator]
 async def issue_opened_event(event: Event, gl: GitLabAPI, *args: Any, **kwargs: Any) -> None:
     url = f"/projects/{event.project_id}/issues/{event.object_attributes['iid']}/notes"
     message = f"Thanks for the report @{event.data['user']['username']}! (I'm a bot)."

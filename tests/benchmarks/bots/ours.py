@@ -1,12 +1,11 @@
-"""The article's bot on this project: one note for each opened issue."""
+"""The bot of gidgetlab's documentation on gidgetlambda: one note for each opened issue."""
 
 import os
 import ssl
-from typing import Any
 
 from gidgetlambda.startup import imported_for_good
 
-with imported_for_good():  # as the functions' entry points do
+with imported_for_good():  # as in the functions' entry points
     from gidgetlambda import Event, GitLabAPI, GitLabBot
 
 ca_file = os.environ.get("BENCHMARK_CA_FILE")
@@ -16,12 +15,12 @@ bot = GitLabBot(
 
 
 @bot.router.register("Issue Hook", action="open")
-async def issue_opened_event(event: Event, gl: GitLabAPI, *args: Any, **kwargs: Any) -> None:
+async def issue_opened_event(event: Event, gl: GitLabAPI) -> None:
     url = f"/projects/{event.project_id}/issues/{event.object_attributes['iid']}/notes"
     message = f"Thanks for the report @{event.data['user']['username']}! (I'm a bot)."
     await gl.post(url, data={"body": message})
 
 
 if __name__ == "__main__":
-    # uvicorn's access log would tell a second time what the bot's own line tells.
+    # The bot logs each delivery itself.
     bot.run(host="127.0.0.1", port=int(os.environ["BENCHMARK_PORT"]), access_log=False)

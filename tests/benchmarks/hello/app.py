@@ -1,4 +1,4 @@
-"""The smallest FastAPI application behind Mangum: what ours is held against."""
+"""The smallest FastAPI application behind Mangum, which the bot is compared with."""
 
 from fastapi import FastAPI
 from mangum import Mangum
@@ -6,7 +6,7 @@ from mangum import Mangum
 app = FastAPI()
 
 
-# As in FastAPI's own first steps: an annotated answer costs FastAPI another 20 ms at start.
+# As in FastAPI's tutorial: an annotated return type costs FastAPI another 20 ms at start.
 @app.post("/webhook")
 async def hello():  # type: ignore[no-untyped-def]
     return {"hello": "world"}
