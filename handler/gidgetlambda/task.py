@@ -82,6 +82,15 @@ class Task:
         group = deduplication_id if self.parking is not None else self.group
         return Message(self.encode(), group, deduplication_id)
 
+    def replayed(self, message_id: str) -> Message:
+        """The message that puts this parked task back on the task queue.
+
+        Its group is the one that the task had before it was parked. Raises `TaskTooLarge`.
+
+        message_id: SQS's `MessageId` of the parked copy.
+        """
+        return replace(self, parking=None).moved_message(message_id)
+
     @property
     def group(self) -> str:
         """The `MessageGroupId`: what one handler has to see in order shares it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,8 +121,7 @@ class World:
         """What `gidgetlambda parked replay --all` does: send to the queue, then delete."""
         queue, parked = self.stack.queue(), self.stack.parked_queue
         while messages := self._ask("ReceiveMessage", parked).get("Messages"):
-            task = replace(Task.decode(messages[0]["Body"]), parking=None)
-            moved = task.moved_message(messages[0]["MessageId"])
+            moved = Task.decode(messages[0]["Body"]).replayed(messages[0]["MessageId"])
             self._ask(
                 "SendMessage",
                 queue,
