@@ -11,8 +11,7 @@ from typing import Any
 
 from .emulator import FunctionError
 from .functions import Function
-from .sqs import Sqs
-from .sqs.principals import Principal
+from .sqs import Principal, Sqs
 
 DAY = 24 * 60 * 60.0
 
@@ -54,13 +53,8 @@ class Poller:
 
     def step(self) -> Invocation | None:
         """Invoke the function with the next message; `None` where none is visible."""
-        message = self._sqs.take(self._role, self._queue_url)
-        if message is None:
-            return None
-        try:
-            return self._invoke(message)
-        finally:
-            self._sqs.let_go(message["ReceiptHandle"])
+        with self._sqs.receive(self._role, self._queue_url) as message:
+            return None if message is None else self._invoke(message)
 
     def drain(self) -> list[Invocation]:
         """Step until no message is visible."""

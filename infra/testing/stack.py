@@ -12,8 +12,7 @@ from typing import Any
 
 from .functions import FunctionProcess
 from .poller import Poller
-from .sqs import Policy, Sqs
-from .sqs.principals import Principal
+from .sqs import Policy, Principal, Sqs
 from .template import Template
 
 

@@ -9,8 +9,7 @@ from gidgetlambda.errors import QueueUnavailable
 from gidgetlambda.sqs import Queue, batches
 from gidgetlambda.task import MESSAGE_LIMIT, Message
 
-from infra.testing.sqs import Fault, Policy, Sqs
-from infra.testing.sqs.principals import Principal
+from infra.testing.sqs import Fault, Policy, Principal, Sqs
 
 pytestmark = pytest.mark.anyio
 

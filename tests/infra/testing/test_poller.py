@@ -8,8 +8,7 @@ import pytest
 
 from infra.testing.emulator import FunctionError
 from infra.testing.poller import Poller
-from infra.testing.sqs import Policy
-from infra.testing.sqs.refusal import Refusal
+from infra.testing.sqs import Policy, Refusal
 
 if TYPE_CHECKING:
     from infra.testing.sqs import Sqs

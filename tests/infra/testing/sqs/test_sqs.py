@@ -140,12 +140,10 @@ def test_no_message_hides_for_more_than_twelve_hours_from_its_receipt(sqs: Sqs, 
 def test_what_is_worked_on_does_not_age_with_the_clock(sqs: Sqs, queue: str) -> None:
     boto = client(sqs)
     send(boto, queue, "hello")
-    message = sqs.take(sqs.owner, queue)
-    assert message is not None
-
-    sqs.clock.advance(3600)
-    assert receive(boto, queue) == []
-    sqs.let_go(message["ReceiptHandle"])
+    with sqs.receive(sqs.owner, queue) as message:
+        assert message is not None
+        sqs.clock.advance(3600)
+        assert receive(boto, queue) == []
 
     assert receive(boto, queue) == []
     sqs.clock.advance(361)
