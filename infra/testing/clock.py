@@ -17,7 +17,7 @@ class Clock:
     """
 
     def __init__(
-        self, guard: AbstractContextManager[Any], pass_time: Callable[[float], None]
+        self, guard: AbstractContextManager[bool], pass_time: Callable[[float], None]
     ) -> None:
         self.skipped = 0.0
         self._guard = guard

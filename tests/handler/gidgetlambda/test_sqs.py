@@ -9,7 +9,8 @@ from gidgetlambda.errors import QueueUnavailable
 from gidgetlambda.sqs import Queue, batches
 from gidgetlambda.task import MESSAGE_LIMIT, Message
 
-from infra.testing.sqs import Fault, Policy, Principal, Sqs
+from infra.testing.sqs import Fault, Policy, Sqs
+from infra.testing.sqs.principals import Principal
 
 pytestmark = pytest.mark.anyio
 
