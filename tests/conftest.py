@@ -1,4 +1,4 @@
-"""What any test may ask for."""
+"""Fixtures that all tests can use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def in_process() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def served_sqs() -> Iterator[Sqs]:
-    """For `sqs` alone: one server for all tests, since moto has one state anyway."""
+    """One server for all tests that use `sqs`: moto has one state anyway."""
     from infra.testing.sqs import serve  # only tests of the queue pay for moto's import
 
     with serve() as started:
@@ -55,8 +55,10 @@ def sqs(served_sqs: Sqs) -> Sqs:
 
 
 class Switch:
-    """An ASGI app that is another one in each test: starting and stopping a server takes longer
-    than most tests do."""
+    """An ASGI app that passes requests to another app, which each test sets.
+
+    Starting and stopping a server takes longer than most tests.
+    """
 
     def __init__(self) -> None:
         self.app: Any
@@ -69,7 +71,7 @@ class Switch:
 
 @pytest.fixture(scope="session")
 def switch() -> Iterator[Switch]:
-    """For `faults` alone: one server for all tests."""
+    """One server for all tests that use `faults`."""
     started = Switch()
     with serve_app(started) as started.url:
         yield started
@@ -77,7 +79,7 @@ def switch() -> Iterator[Switch]:
 
 @pytest.fixture
 def faults(switch: Switch, in_process: Sandbox) -> Faults:
-    """What may go wrong with the sandbox `in_process`, which this puts at a URL."""
+    """The faults of the sandbox `in_process`, which this fixture serves over HTTP."""
     from infra.sandbox.faults import Faults
 
     in_process.url = switch.url

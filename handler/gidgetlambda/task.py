@@ -83,6 +83,15 @@ class Task:
         """
         return replace(self, parking=None).moved_message(message_id)
 
+    def replayed(self, message_id: str) -> Message:
+        """The message that puts this parked task back on the task queue.
+
+        Its group is the one that the task had before it was parked. Raises `TaskTooLarge`.
+
+        message_id: SQS's `MessageId` of the parked copy.
+        """
+        return replace(self, parking=None).moved_message(message_id)
+
     @property
     def group(self) -> str:
         """The `MessageGroupId`: one for all events that a handler must see in order."""

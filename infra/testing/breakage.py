@@ -1,4 +1,4 @@
-"""How an ASGI app breaks a conversation: by silence, or by dropping the connection."""
+"""Two ways for an ASGI app to break a conversation."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from starlette.types import Receive, Send
 async def drop(receive: Receive, send: Send) -> None:
     """Close the connection without a byte of an answer.
 
-    ASGI has no word for that. `send` must be uvicorn's own, which belongs to the exchange that
+    ASGI has no message for that: `send` must be uvicorn's own, which belongs to the object that
     holds the connection.
     """
     exchange: Any = send.__self__  # type: ignore[attr-defined]

@@ -1,41 +1,41 @@
-"""A clock that a test moves, so that nobody waits for delays of minutes or days."""
+"""A clock that a test moves, so that nothing waits for delays of minutes or days."""
 
-import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 
 class Clock:
-    """The real time, and what was skipped of it. It never goes back.
+    """The machine's time plus the time that a test skipped. It never goes back.
 
-    A function that runs under test keeps the machine's own clock: what it is told of times (when
-    a message was sent, say) is therefore given by `real`, as if the skipped time had passed.
+    Attributes:
+        skipped: the seconds that were skipped so far.
+
+    Args:
+        guard: is held while time is skipped.
+        pass_time: is called with the seconds that are skipped.
     """
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._skipped = 0.0
+    def __init__(
+        self, guard: AbstractContextManager[bool], pass_time: Callable[[float], None]
+    ) -> None:
+        self.skipped = 0.0
+        self._guard = guard
+        self._pass_time = pass_time
 
     def now(self) -> float:
-        """The time here, in seconds since the epoch."""
-        return time.time() + self._skipped
-
-    def real(self, moment: float) -> float:
-        """A moment of this clock, as far back (or ahead) of the machine's clock as of this one."""
-        return moment - self._skipped
-
-    @property
-    def skipped(self) -> float:
-        """How much was skipped so far, in seconds."""
-        return self._skipped
+        """The time in seconds since the epoch."""
+        return time.time() + self.skipped
 
     def advance(self, seconds: float) -> None:
         """Skip some time."""
         if seconds < 0:
             raise ValueError(f"the clock cannot go back {-seconds:g} s")
         with self._guard:
-            self._skipped += seconds
+            self._pass_time(seconds)
+            self.skipped += seconds
 
     def advance_to(self, moment: float) -> None:
         """Skip the time until a moment, unless it has passed."""
         with self._guard:
-            self._skipped += max(0.0, moment - time.time() - self._skipped)
+            self.advance(max(0.0, moment - self.now()))

@@ -1,11 +1,11 @@
-"""Runs a built package as Lambda would: under AWS's own emulator, client and version of Python.
+"""Runs a built package as Lambda does: under AWS's own emulator, client and version of Python.
 
     with Emulator(folder, "receive.lambda_handler", env={"GL_SECRET": "…"}) as function:
         answer = function.invoke(event)
 
-The function sees its package and the runtime, and neither this project nor the shell's
-environment. What the emulator does not do: freeze the process between invocations, limit its memory
-or processor, enforce a role.
+The function sees its package and the runtime, and neither this project nor the shell's environment.
+The emulator does not freeze the process between invocations, limit its memory or CPU, or enforce a
+role.
 https://docs.aws.amazon.com/lambda/latest/dg/python-image.html#python-image-clients
 """
 
@@ -19,12 +19,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from infra.testing.runtime import emulator_program, runtime_python
+from .runtime import emulator_program, runtime_python
 
 _PATH = "/2015-03-31/functions/function/invocations"
 _START_SECONDS = 10.0
@@ -32,7 +31,7 @@ _LOG_SECONDS = 5.0
 
 
 class FunctionError(Exception):
-    """The function raised, died or ran out of time: what Lambda calls a function error."""
+    """The function raised, died or ran out of time: a function error in Lambda's words."""
 
 
 class Emulator:
@@ -43,7 +42,6 @@ class Emulator:
         handler: such as "receive.lambda_handler".
         env: the function's own environment variables.
         timeout: the function's time limit in seconds.
-        memory: the function's memory in MB, told to it and not enforced.
     """
 
     def __init__(
@@ -53,13 +51,11 @@ class Emulator:
         *,
         env: Mapping[str, str] | None = None,
         timeout: int = 20,
-        memory: int = 512,
     ) -> None:
-        self.package = package.resolve()
         self.handler = handler
+        self._package = package.resolve()
         self._env = dict(env or {})
         self._timeout = timeout
-        self._memory = memory
         self._final_log = ""
 
     def __enter__(self) -> Self:
@@ -82,7 +78,7 @@ class Emulator:
                 *("--runtime-api-address", f"127.0.0.1:{runtime}"),
                 *(python, "-m", "awslambdaric", self.handler),
             ],
-            cwd=self.package,
+            cwd=self._package,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -96,16 +92,11 @@ class Emulator:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._stop()
 
     def invoke(self, event: Any) -> Any:
-        """Give the function an event and return what it answers.
+        """Invoke the function with an event and return its answer.
 
         Raises:
             FunctionError: it raised, died or ran out of time.
@@ -121,7 +112,7 @@ class Emulator:
 
     @property
     def init_milliseconds(self) -> float:
-        """How long the last start took: the runtime's own start and the imports of the package."""
+        """The time of the last start: the runtime's own start and the imports of the package."""
         pattern = r"INIT REPORT\(durationMs: ([\d.]+)\)"
         return float(self.wait_for_log(pattern)[-1])
 
@@ -139,7 +130,7 @@ class Emulator:
 
     @property
     def log(self) -> str:
-        """What the emulator and the function have printed so far, or had when they were stopped."""
+        """The output of the emulator and the function so far."""
         if self._output.closed:
             return self._final_log
         size = os.fstat(self._output.fileno()).st_size
@@ -164,7 +155,7 @@ class Emulator:
             "AWS_ACCESS_KEY_ID": "emulated",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_FUNCTION_NAME": "emulated",
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -173,10 +164,10 @@ class Emulator:
             "AWS_REGION": "eu-west-1",
             "AWS_SECRET_ACCESS_KEY": "emulated",
             "AWS_SESSION_TOKEN": "emulated",
-            "LAMBDA_TASK_ROOT": str(self.package),
+            "LAMBDA_TASK_ROOT": str(self._package),
             "LANG": "en_US.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            # Lambda's folder cannot be written to.
+            # Lambda's folder is read-only.
             "PYTHONDONTWRITEBYTECODE": "1",
             "TZ": ":UTC",
             **self._env,
@@ -196,8 +187,8 @@ class Emulator:
         raise RuntimeError(f"the emulator does not listen:\n{self.log}")
 
     def _stop(self) -> None:
-        # The function is in a process group of its own, and is started again when it ends: the
-        # emulator has to stand still while its processes are ended.
+        # The emulator starts its function again when it ends, in a process group of its own. It is
+        # stopped first, so that it cannot start one while its processes are ended.
         self._process.send_signal(signal.SIGSTOP)
         for process in [*_descendants(self._process.pid), self._process.pid]:
             with contextlib.suppress(ProcessLookupError):
@@ -219,13 +210,10 @@ def _free_ports(count: int) -> list[int]:
 def _descendants(process: int) -> Iterator[int]:
     """https://man7.org/linux/man-pages/man5/proc_tid_children.5.html"""
     for listing in Path(f"/proc/{process}/task").glob("*/children"):
-        try:
-            children = listing.read_text().split()
-        except OSError:
-            continue
-        for child in map(int, children):
-            yield child
-            yield from _descendants(child)
+        with contextlib.suppress(OSError):
+            for child in map(int, listing.read_text().split()):
+                yield child
+                yield from _descendants(child)
 
 
 def _peak_bytes(process: int) -> int:

@@ -1,7 +1,7 @@
-"""The three forms in which AWS hands an HTTP request to a function, made from the request itself.
+"""The three forms of an HTTP request that AWS passes to a function.
 
-Each builder takes what a client sends and gives the event as its page describes it. What no adapter
-reads (certificates, tracing, an authorizer) is left out.
+Each builder takes a client's request and returns the event that its page describes, without the
+parts that no adapter reads (certificates, tracing, an authorizer).
 """
 
 import base64
@@ -13,17 +13,24 @@ from urllib.parse import parse_qsl, urlsplit
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 """Header fields; pairs, to send one several times."""
 
-_ACCOUNT = "123456789012"
-_API = "a1b2c3d4e5"
-_REGION = "eu-west-1"
-_REQUEST = "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a"
+_API_DOMAIN = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+_URL_DOMAIN = "a1b2c3d4e5.lambda-url.eu-west-1.on.aws"
 _SOURCE_IP = "192.0.2.1"
-_TIME = "01/Nov/2026:12:00:00 +0000"
-_TIME_EPOCH = 1_793_534_400_000
+_CONTEXT = {
+    "accountId": "123456789012",
+    "apiId": "a1b2c3d4e5",
+    "requestId": "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a",
+}
 
 
 def http_api_event(
-    method: str, path: str, headers: Headers = (), body: bytes = b"", *, encoded: bool = False
+    method: str,
+    path: str,
+    headers: Headers = (),
+    body: bytes = b"",
+    *,
+    encoded: bool = False,
+    url: bool = False,
 ) -> dict[str, Any]:
     """Make the event of an HTTP API, payload format 2.0.
 
@@ -33,12 +40,39 @@ def http_api_event(
         headers: fields of one name are joined by commas, as the API does it.
         body: as sent; UTF-8 unless `encoded`.
         encoded: whether the body is passed on in base64.
+        url: whether to make the event of a function URL instead.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
-    route = f"ANY {urlsplit(path).path}"
-    domain = f"{_API}.execute-api.{_REGION}.amazonaws.com"
-    return _version_2(method, path, headers, body, encoded=encoded, route=route, domain=domain)
+    parts = urlsplit(path)
+    route = "$default" if url else f"ANY {parts.path}"
+    fields = _joined((name.lower(), value) for name, value in _pairs(headers))
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": parts.path,
+        "rawQueryString": parts.query,
+        "headers": fields,
+        "requestContext": {
+            **_CONTEXT,
+            "domainName": _URL_DOMAIN if url else _API_DOMAIN,
+            "http": {
+                "method": method,
+                "path": parts.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": _SOURCE_IP,
+                "userAgent": fields.get("user-agent", ""),
+            },
+            "routeKey": route,
+            "stage": "$default",
+        },
+        "isBase64Encoded": encoded,
+    }
+    if query := parse_qsl(parts.query, keep_blank_values=True):
+        event["queryStringParameters"] = _joined(query)
+    if body:
+        event["body"] = _body(body, encoded=encoded)
+    return event
 
 
 def function_url_event(
@@ -48,8 +82,7 @@ def function_url_event(
 
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
-    domain = f"{_API}.lambda-url.{_REGION}.on.aws"
-    return _version_2(method, path, headers, body, encoded=encoded, route="$default", domain=domain)
+    return http_api_event(method, path, headers, body, encoded=encoded, url=True)
 
 
 def rest_api_event(
@@ -61,17 +94,18 @@ def rest_api_event(
     encoded: bool = False,
     stage: str = "prod",
 ) -> dict[str, Any]:
-    """Make the event of a REST API (proxy integration); the arguments are those of
-    `http_api_event`, and the stage, which stands before the path in the URL only.
+    """Make the event of a REST API (proxy integration).
+
+    The arguments are those of `http_api_event`, and the stage, which is part of the URL only.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
-    url = urlsplit(path)
+    parts = urlsplit(path)
     fields = _grouped(_pairs(headers))
-    query = _grouped(parse_qsl(url.query, keep_blank_values=True))
+    query = _grouped(parse_qsl(parts.query, keep_blank_values=True))
     return {
-        "resource": url.path,
-        "path": url.path,
+        "resource": parts.path,
+        "path": parts.path,
         "httpMethod": method,
         "headers": _last(fields) or None,
         "multiValueHeaders": fields or None,
@@ -80,17 +114,13 @@ def rest_api_event(
         "pathParameters": None,
         "stageVariables": None,
         "requestContext": {
-            "accountId": _ACCOUNT,
-            "apiId": _API,
-            "domainName": f"{_API}.execute-api.{_REGION}.amazonaws.com",
+            **_CONTEXT,
+            "domainName": _API_DOMAIN,
             "httpMethod": method,
             "identity": {"sourceIp": _SOURCE_IP, "userAgent": None},
-            "path": f"/{stage}{url.path}",
+            "path": f"/{stage}{parts.path}",
             "protocol": "HTTP/1.1",
-            "requestId": _REQUEST,
-            "requestTime": _TIME,
-            "requestTimeEpoch": _TIME_EPOCH,
-            "resourcePath": url.path,
+            "resourcePath": parts.path,
             "stage": stage,
         },
         "body": _body(body, encoded=encoded),
@@ -99,54 +129,9 @@ def rest_api_event(
 
 
 def answer_body(answer: Mapping[str, Any]) -> bytes:
-    """Give the body of a function's answer, decoded where it says that it is in base64."""
+    """Return the body of a function's answer, decoded if it is in base64."""
     body = str(answer.get("body") or "")
     return base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-
-
-def _version_2(
-    method: str,
-    path: str,
-    headers: Headers,
-    body: bytes,
-    *,
-    encoded: bool,
-    route: str,
-    domain: str,
-) -> dict[str, Any]:
-    url = urlsplit(path)
-    fields = _joined((name.lower(), value) for name, value in _pairs(headers))
-    event: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": url.path,
-        "rawQueryString": url.query,
-        "headers": fields,
-        "requestContext": {
-            "accountId": _ACCOUNT,
-            "apiId": _API,
-            "domainName": domain,
-            "domainPrefix": _API,
-            "http": {
-                "method": method,
-                "path": url.path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": _SOURCE_IP,
-                "userAgent": fields.get("user-agent", ""),
-            },
-            "requestId": _REQUEST,
-            "routeKey": route,
-            "stage": "$default",
-            "time": _TIME,
-            "timeEpoch": _TIME_EPOCH,
-        },
-        "isBase64Encoded": encoded,
-    }
-    if query := parse_qsl(url.query, keep_blank_values=True):
-        event["queryStringParameters"] = _joined(query)
-    if body:
-        event["body"] = _body(body, encoded=encoded)
-    return event
 
 
 def _pairs(headers: Headers) -> list[tuple[str, str]]:

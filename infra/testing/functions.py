@@ -1,8 +1,8 @@
 """Lambda functions in processes of their own, which can be killed at any moment.
 
-Quicker than the emulator, and less like Lambda: the code is this tree's, under this Python. What is
-the same is that a function has an environment and a process of its own, is invoked with JSON, is
-kept for the next invocation, and leaves nothing behind when it is killed.
+They are quicker than the emulator and less like Lambda: the code is this tree's, under this Python.
+As in Lambda, a function has its own environment and process, is invoked with JSON, is kept for the
+next invocation, and leaves nothing behind when it is killed.
 """
 
 import contextlib
@@ -12,35 +12,29 @@ import logging
 import multiprocessing
 import os
 import sys
-import threading
 import time
 import traceback
 import uuid
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 from .emulator import FunctionError
 
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
-
-# Libraries alone, so that each function still imports the project itself.
+# Only libraries, so that each function imports the project itself.
 _PRELOADED = ["botocore.auth", "botocore.credentials", "fastapi", "httpx", "mangum"]
-_DEVNULL = Path(os.devnull)
 
 
 class Function(Protocol):
-    """What can be invoked as a Lambda function is."""
+    """A function that can be invoked as Lambda does it."""
 
     def invoke(self, event: Any) -> Any:
-        """Invoke it with an event and give its answer. Raises FunctionError."""
+        """Invoke it with an event and return its answer. Raises FunctionError."""
 
 
 class Context:
-    """What a handler is told of its invocation, as far as this project's read it.
+    """The part of Lambda's context that this project's handlers read.
 
     Args:
         timeout: seconds that the invocation may take.
@@ -59,7 +53,7 @@ class LocalFunction:
 
     Args:
         handler: the function itself.
-        timeout: seconds that it is told to have.
+        timeout: seconds that its context promises.
     """
 
     def __init__(self, handler: Any, *, timeout: float = 60.0) -> None:
@@ -74,14 +68,15 @@ class LocalFunction:
 
 
 class FunctionProcess:
-    """A handler in a process of its own, started at the first invocation. For one thread at a time,
-    but for `kill`.
+    """A handler in a process of its own, started at the first invocation.
+
+    Only `kill` may be called from another thread.
 
     Args:
         handler: as Lambda names it: "work.lambda_handler".
         env: the function's whole environment.
-        timeout: seconds that an invocation may take; then it is killed.
-        log: a file that what it prints is added to.
+        timeout: seconds that an invocation may take; then the process is killed.
+        log: a file that the output is appended to.
     """
 
     def __init__(
@@ -90,79 +85,54 @@ class FunctionProcess:
         env: Mapping[str, str],
         *,
         timeout: float = 60.0,
-        log: Path = _DEVNULL,
+        log: Path | None = None,
     ) -> None:
         self._handler = handler
         self._env = dict(env)
         self._timeout = timeout
-        self._log = log
-        self._guard = threading.Lock()
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._log = str(log or os.devnull)
+        self._process: Any = None
+        self._connection: Connection
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.kill()
-        self._bury()
 
     def invoke(self, event: Any) -> Any:
-        connection = self._connected()
+        if self._process is None or not self._process.is_alive():
+            self._start()
         try:
-            connection.send_bytes(json.dumps(event).encode())
-            if not connection.poll(self._timeout):
-                self.kill()
-                raise FunctionError(f"the function ran out of its {self._timeout:g} s")
-            told = json.loads(connection.recv_bytes())
+            self._connection.send_bytes(json.dumps(event).encode())
+            in_time = self._connection.poll(self._timeout)
+            answer = json.loads(self._connection.recv_bytes()) if in_time else {}
         except (EOFError, OSError):
-            self._bury()
+            self.kill()
             raise FunctionError("the function died") from None
-        if "error" in told:
-            raise FunctionError(told["error"])
-        return told["answer"]
+        if not in_time:
+            self.kill()
+            raise FunctionError(f"the function ran out of its {self._timeout:g} s")
+        if "error" in answer:
+            raise FunctionError(answer["error"])
+        return answer["answer"]
 
     def kill(self) -> None:
         """Kill the process, as the kernel would; the next invocation starts another."""
-        with self._guard:
-            if self._process is not None:
-                _end(self._process)
+        if process := self._process:
+            process.kill()
+            process.join()
 
-    def _connected(self) -> Connection:
-        with self._guard:
-            if self._process is not None and self._process.is_alive():
-                assert self._connection is not None
-                return self._connection
-        self._bury()
+    def _start(self) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
-        ours, theirs = context.Pipe()
+        self._connection, theirs = context.Pipe()
         process = context.Process(
-            target=_serve, args=(theirs, self._handler, self._env, str(self._log)), daemon=True
+            target=_serve, args=(theirs, self._handler, self._env, self._log), daemon=True
         )
         process.start()
         theirs.close()
-        with self._guard:
-            self._process, self._connection = process, ours
-        return ours
-
-    def _bury(self) -> None:
-        with self._guard:
-            if self._connection is not None:
-                self._connection.close()
-            if self._process is not None:
-                _end(self._process)
-            self._process = self._connection = None
-
-
-def _end(process: "BaseProcess") -> None:
-    process.kill()
-    process.join()
+        self._process = process
 
 
 def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: str) -> None:
@@ -181,20 +151,20 @@ def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: st
     with contextlib.suppress(EOFError):
         while True:
             event = json.loads(connection.recv_bytes())
-            connection.send_bytes(json.dumps(_told(function, event, timeout)).encode())
+            connection.send_bytes(json.dumps(_answer(function, event, timeout)).encode())
 
 
 class _JsonFormatter(logging.Formatter):
-    """As `LogFormat: JSON` has it: a record's `extra` keys are fields of their own."""
+    """Lambda's `LogFormat: JSON`: a record's `extra` keys are fields of their own."""
 
     def format(self, record: logging.LogRecord) -> str:
         plain = logging.makeLogRecord({}).__dict__
         extra = {key: value for key, value in record.__dict__.items() if key not in plain}
-        told = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        return json.dumps(told | extra, default=str)
+        line = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        return json.dumps(line | extra, default=str)
 
 
-def _told(function: Any, event: Any, timeout: float) -> dict[str, Any]:
+def _answer(function: Any, event: Any, timeout: float) -> dict[str, Any]:
     try:
         return {"answer": function(event, Context(timeout))}
     except Exception:

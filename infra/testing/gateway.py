@@ -1,45 +1,35 @@
-"""Stands where API Gateway stands: HTTP in front, a function behind.
+"""A URL for a function: HTTP in front, `FunctionTransport` behind.
 
-    with Emulator(...) as function, serve(HttpApi(function)) as url:
-        httpx.post(f"{url}/webhook", ...)
-
-As with an emulator, there is one execution environment: requests wait for each other.
+with Emulator(...) as function, serve(HttpApi(function)) as url:
+    httpx.post(f"{url}/webhook", ...)
 """
 
-import anyio
-import anyio.to_thread
+import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from infra.testing.emulator import Emulator, FunctionError
-from infra.testing.events import answer_body, http_api_event
+from .functions import Function
+from .transport import FunctionTransport
 
 
 class HttpApi:
-    """An ASGI app that has a function answer, as an HTTP API with one `$default` stage does."""
+    """An ASGI app that answers as an HTTP API with one `$default` stage does."""
 
-    def __init__(self, function: Emulator) -> None:
-        self._function = function
-        self._one_at_a_time = anyio.Lock()
+    def __init__(self, function: Function) -> None:
+        self._transport = FunctionTransport([function])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise ValueError(f"an HTTP API takes no {scope['type']}")
+            raise ValueError(f"an HTTP API does not handle {scope['type']}")
         request = Request(scope, receive)
-        event = http_api_event(
-            request.method,
-            f"{request.url.path}?{request.url.query}".rstrip("?"),
-            request.headers.items(),
-            await request.body(),
+        answer = await self._transport.handle_async_request(
+            httpx.Request(
+                request.method,
+                str(request.url),
+                headers=request.headers.raw,
+                content=await request.body(),
+            )
         )
-        async with self._one_at_a_time:
-            response = await anyio.to_thread.run_sync(self._answer, event)
+        response = Response(answer.content, answer.status_code, dict(answer.headers))
         await response(scope, receive, send)
-
-    def _answer(self, event: dict[str, object]) -> Response:
-        try:
-            answer = self._function.invoke(event)
-        except FunctionError:
-            return Response(b'{"message":"Internal Server Error"}', 500)
-        return Response(answer_body(answer), answer["statusCode"], answer.get("headers"))

@@ -1,7 +1,7 @@
-"""Feeds a queue's messages to a function as Lambda's event source mapping does.
+"""Passes a queue's messages to a function as Lambda's event source mapping does.
 
-`BatchSize` 1 and `ReportBatchItemFailures`, as in the template: a message is deleted once the
-function reports no failure for it, and else stays invisible for as long as it was set to.
+`BatchSize` 1 and `ReportBatchItemFailures`, as in the template: a message is deleted if the
+function reports no failure for it; otherwise it stays invisible until its timeout.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -11,8 +11,7 @@ from typing import Any
 
 from .emulator import FunctionError
 from .functions import Function
-from .sqs import Sqs
-from .sqs.principals import Principal
+from .sqs import Principal, Sqs
 
 DAY = 24 * 60 * 60.0
 
@@ -21,28 +20,29 @@ DAY = 24 * 60 * 60.0
 class Invocation:
     """One message that a function was invoked with.
 
-    `deleted` tells whether it left the queue, `error` why the function failed as a whole.
+    Attributes:
+        attempt: its receive count.
+        deleted: whether it left the queue.
+        error: the reason if the function failed as a whole.
     """
 
     message_id: str
-    group: str
-    body: str
     attempt: int
     deleted: bool
     error: str | None = None
 
 
 class Poller:
-    """An event source mapping that is asked for each step. Several may share a queue.
+    """An event source mapping that acts when it is asked to. Several may share a queue.
 
     Args:
         sqs: the queue's SQS.
         role: the function's; the mapping acts as it.
         queue_url: of the queue.
-        function: what is invoked.
+        function: the function to invoke.
 
     Raises:
-        Refusal: the role lacks what a mapping needs.
+        Refusal: the role lacks a permission that a mapping needs.
     """
 
     def __init__(self, sqs: Sqs, role: Principal, queue_url: str, function: Function) -> None:
@@ -50,27 +50,19 @@ class Poller:
         self._role = role
         self._queue_url = queue_url
         self._function = function
-        self._ask("GetQueueAttributes", AttributeNames=["All"])
+        self._sqs.call(role, "GetQueueAttributes", {"QueueUrl": queue_url})
 
     def step(self) -> Invocation | None:
-        """Invoke the function with the next message; `None` where none is visible."""
-        message = self._sqs.take(self._role, self._queue_url)
-        if message is None:
-            return None
-        try:
-            return self._invoke(message)
-        finally:
-            self._sqs.let_go(message["ReceiptHandle"])
+        """Invoke the function with the next message; `None` if none is visible."""
+        with self._sqs.receive(self._role, self._queue_url) as message:
+            return None if message is None else self._invoke(message)
 
     def drain(self) -> list[Invocation]:
         """Step until no message is visible."""
-        done = []
-        while invocation := self.step():
-            done.append(invocation)
-        return done
+        return list(iter(self.step, None))
 
     def settle(self, *, within: float = 14 * DAY) -> list[Invocation]:
-        """Step until the queue is empty, and skip the time for which messages are invisible.
+        """Step until the queue is empty, and skip the time in which its messages are invisible.
 
         Args:
             within: seconds of the clock.
@@ -91,19 +83,15 @@ class Poller:
     def _invoke(self, message: dict[str, Any]) -> Invocation:
         error = None
         try:
-            failed = _failures(self._function.invoke({"Records": [self._record(message)]}))
+            failed = _reports_failure(self._function.invoke({"Records": [self._record(message)]}))
         except FunctionError as failure:
             failed, error = True, str(failure)
         if not failed:
-            self._ask("DeleteMessage", ReceiptHandle=message["ReceiptHandle"])
-        return Invocation(
-            message_id=message["MessageId"],
-            group=message["Attributes"]["MessageGroupId"],
-            body=message["Body"],
-            attempt=int(message["Attributes"]["ApproximateReceiveCount"]),
-            deleted=not failed,
-            error=error,
-        )
+            handle = message["ReceiptHandle"]
+            wanted = {"QueueUrl": self._queue_url, "ReceiptHandle": handle}
+            self._sqs.call(self._role, "DeleteMessage", wanted)
+        attempt = int(message["Attributes"]["ApproximateReceiveCount"])
+        return Invocation(message["MessageId"], attempt, not failed, error)
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
         """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event"""
@@ -116,15 +104,12 @@ class Poller:
             "md5OfBody": message["MD5OfBody"],
             "eventSource": "aws:sqs",
             "eventSourceARN": self._sqs.arn(self._queue_url),
-            "awsRegion": self._role.environment()["AWS_REGION"],
+            "awsRegion": "eu-west-1",
         }
 
-    def _ask(self, action: str, **parameters: Any) -> dict[str, Any]:
-        return self._sqs.call(self._role, action, {"QueueUrl": self._queue_url, **parameters})
 
-
-def _failures(answer: Any) -> bool:
-    """Whether an answer reports the one message; what Lambda cannot read counts as a failure."""
+def _reports_failure(answer: Any) -> bool:
+    """Whether an answer reports the one message. An answer that Lambda cannot read is a failure."""
     if not answer:
         return False
     try:

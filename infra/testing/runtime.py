@@ -1,7 +1,7 @@
-"""Puts Lambda's Python runtime together on this machine: Python 3.13 and AWS's own client.
+"""Lambda's Python runtime on this machine: Python 3.13, AWS's client and emulator.
 
-It is a virtual environment of its own in `build/`, made when first asked for: what the project's
-.venv has must not be seen by a function.
+The Python is a virtual environment of its own in `build/`, made when it is first needed: a function
+must not see the packages of the project's .venv.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ _ARCHITECTURES = {
 
 
 class RuntimeUnavailableError(Exception):
-    """This machine cannot run a package; the message says what it lacks."""
+    """This machine cannot run a package; the message names what it lacks."""
 
 
 def host_architecture() -> Architecture:
-    """Tell which packages run on this machine.
+    """Return the architecture of the packages that run on this machine.
 
     Raises:
-        RuntimeUnavailableError: none that Lambda takes.
+        RuntimeUnavailableError: Lambda does not have it.
     """
     architecture = _ARCHITECTURES.get(platform.machine())
     if not architecture:
@@ -42,7 +42,7 @@ def host_architecture() -> Architecture:
 
 
 def emulator_program() -> Path:
-    """Find the runtime interface emulator, which aws-sam-cli brings along.
+    """Find the runtime interface emulator, which is part of aws-sam-cli.
 
     Raises:
         RuntimeUnavailableError: this is not Linux, or aws-sam-cli is not installed.
@@ -50,21 +50,21 @@ def emulator_program() -> Path:
     if sys.platform != "linux":
         raise RuntimeUnavailableError("the Lambda runtime interface emulator runs on Linux only")
     samcli = importlib.util.find_spec("samcli")
-    if not samcli or not samcli.submodule_search_locations:
+    if not samcli or not samcli.origin:
         raise RuntimeUnavailableError("aws-sam-cli is not installed: run `make venv`")
-    folder = Path(samcli.submodule_search_locations[0]) / "local" / "rapid"
+    folder = Path(samcli.origin).parent / "local" / "rapid"
     program = folder / f"aws-lambda-rie-{host_architecture()}"
     if not program.exists():
-        raise RuntimeUnavailableError(f"aws-sam-cli holds no {program.name} in {folder}")
+        raise RuntimeUnavailableError(f"aws-sam-cli has no {program.name} in {folder}")
     return program
 
 
 def runtime_python() -> Path:
-    """Find, or make, a Python as it is in Lambda: with awslambdaric and botocore, and nothing else.
+    """Find, or make, a Python as in Lambda: with awslambdaric and botocore, and nothing else.
 
     Raises:
-        RuntimeUnavailableError: no Python of Lambda's version is at hand.
-        PackageError: what it has in Lambda could not be installed.
+        RuntimeUnavailableError: there is no Python of Lambda's version.
+        PackageError: awslambdaric or botocore could not be installed.
     """
     python = find_python()
     if not python:
@@ -77,7 +77,7 @@ def runtime_python() -> Path:
 
 
 def why_unavailable() -> str | None:
-    """Tell why no package can be run here; None if one can."""
+    """Return why no package can run here, `None` if one can."""
     try:
         emulator_program()
         runtime_python()
@@ -97,5 +97,5 @@ def _make_environment(python: Path, kept: Path) -> None:
         try:
             made.rename(kept)
         except OSError:
-            if not kept.exists():  # else somebody else has made it meanwhile
+            if not kept.exists():  # otherwise another process made it meanwhile
                 raise

@@ -1,11 +1,9 @@
-"""Serve an ASGI app over real HTTP from a thread, for as long as a `with` block lasts.
-
-Knows uvicorn, sockets and threads; what the app does is the app's affair.
-"""
+"""Serve an ASGI app over real HTTP from a thread, for as long as a `with` block lasts."""
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,26 +33,30 @@ def serve(
 
     Raises:
         OSError: the port is taken.
-        RuntimeError: the app failed to start, or did not listen within 30 seconds.
+        RuntimeError: the app failed to start, or did not within 30 seconds.
     """
-    # Made anew from its number, a socket knows that it speaks TCP; asyncio sends small answers at
-    # once (TCP_NODELAY) only on one that does, and each would cost 40 ms otherwise.
+    # A socket that is made from a number knows that it speaks TCP. asyncio sends small answers at
+    # once (TCP_NODELAY) only on such a socket, and each answer would cost 40 ms otherwise.
     listener = socket.socket(fileno=socket.create_server((host, port), backlog=512).detach())
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
     )
-    server = _Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name=f"serve-{host}", daemon=True
-    )
+
+    def run() -> None:
+        with contextlib.suppress(SystemExit):  # uvicorn raises it if the app does not start
+            server.run(sockets=[listener])
+
+    thread = threading.Thread(target=run, name=f"serve-{host}", daemon=True)
     thread.start()
     try:
-        server.wait_until_listening()
+        _wait_until_started(server, thread)
         scheme = "https" if certificate else "http"
         yield f"{scheme}://{host}:{listener.getsockname()[1]}"
     finally:
@@ -63,29 +65,11 @@ def serve(
         listener.close()
 
 
-class _Server(uvicorn.Server):
-    """A server that tells another thread when it listens, or that it never will."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._settled = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._settled.set()
-
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            # How uvicorn tells that the app did not start; `started` tells it here.
-            with contextlib.suppress(SystemExit):
-                super().run(sockets=sockets)
-        finally:
-            self._settled.set()
-
-    def wait_until_listening(self) -> None:
-        if not self._settled.wait(_START_SECONDS):
-            raise RuntimeError(
-                f"the app did not start within {_START_SECONDS:.0f} s; look at its lifespan"
-            )
-        if not self.started:
-            raise RuntimeError("the app failed to start; its own log tells why")
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the app failed to start; see its log")
+        if time.monotonic() > end:
+            raise RuntimeError(f"the app did not start within {_START_SECONDS:.0f} s")
+        time.sleep(0.002)

@@ -1,8 +1,4 @@
-"""A stack's queues, roles and functions, made from the template on the stand-in for SQS.
-
-What runs is the functions' code in processes of their own (`functions`), each with the environment
-and the role that the template gives it.
-"""
+"""A stack's queues, roles and functions, made from the template on the stand-in for SQS."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +8,7 @@ from typing import Any
 
 from .functions import FunctionProcess
 from .poller import Poller
-from .sqs import Policy, Sqs
-from .sqs.principals import Principal
+from .sqs import Policy, Principal, Sqs
 from .template import Template
 
 
@@ -21,8 +16,9 @@ from .template import Template
 class Spec:
     """A function as the template describes it.
 
-    timeout: in seconds.
-    log_level: below which Lambda takes lines away.
+    Attributes:
+        timeout: in seconds.
+        log_level: the level below which Lambda drops lines.
     """
 
     handler: str
@@ -33,7 +29,7 @@ class Spec:
 
 
 class Stack:
-    """What the template makes of queues, roles and functions.
+    """The queues, roles and functions of a template, each made when it is first needed.
 
     Args:
         sqs: where the queues are made.
@@ -47,14 +43,12 @@ class Stack:
         self._roles: dict[str, Principal] = {}
 
     def queue(self, name: str = "TaskQueue") -> str:
-        """A queue's URL, by its logical name; it is made when first asked for."""
+        """The URL of a queue, by its logical name."""
         if name not in self._queues:
             properties = self._template.properties(name, self._name_of)
             properties.pop("Tags", None)
-            given = properties.pop("QueueName", None)
-            fifo = ".fifo" if properties.get("FifoQueue") else ""
             attributes = {key: _attribute(value) for key, value in properties.items()}
-            self._queues[name] = self.sqs.create_queue(given or f"{name}{fifo}", **attributes)
+            self._queues[name] = self.sqs.create_queue(f"{name}.fifo", **attributes)
         return self._queues[name]
 
     @property
@@ -72,18 +66,17 @@ class Stack:
     def spec(self, name: str) -> Spec:
         """A function, by its logical name."""
         properties = self._template.properties(name, self._name_of)
-        role = self.role(properties["Role"].removeprefix("role:"))
         variables: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
         return Spec(
             handler=properties["Handler"],
             environment={key: str(value) for key, value in variables.items()},
             timeout=float(properties["Timeout"]),
-            role=role,
+            role=self.role(properties["Role"]),
             log_level=properties["LoggingConfig"]["ApplicationLogLevel"],
         )
 
     def environment(self, name: str, **changes: str) -> dict[str, str]:
-        """A function's whole environment: its variables, its role's keys, where SQS is."""
+        """A function's whole environment: its variables, its role's keys, the address of SQS."""
         spec = self.spec(name)
         return {
             **self.sqs.environment(spec.role),
@@ -95,26 +88,20 @@ class Stack:
         }
 
     def function(
-        self, name: str, *, handler: str = "", log: Path | None = None, **changes: str
+        self, name: str, *, handler: str, log: Path | None = None, **changes: str
     ) -> FunctionProcess:
         """A function in a process of its own.
 
         Args:
             handler: instead of the template's.
-            log: a file for what it prints.
+            log: a file for its output.
             changes: of its environment variables.
         """
-        spec = self.spec(name)
-        extra: dict[str, Any] = {"log": log} if log else {}
-        return FunctionProcess(
-            handler or spec.handler,
-            self.environment(name, **changes),
-            timeout=spec.timeout,
-            **extra,
-        )
+        environment, timeout = self.environment(name, **changes), self.spec(name).timeout
+        return FunctionProcess(handler, environment, timeout=timeout, log=log)
 
     def poller(self, function: Any, name: str = "WorkFunction") -> Poller:
-        """What feeds the queue's messages to a function, in the role of the work function."""
+        """The event source mapping from the task queue to a function, in the function's role."""
         return Poller(self.sqs, self.spec(name).role, self.queue(), function)
 
     def _name_of(self, logical_id: str, attribute: str | None) -> str | None:
@@ -122,9 +109,7 @@ class Stack:
         if kind == "AWS::SQS::Queue":
             url = self.queue(logical_id)
             return {None: url, "Arn": self.sqs.arn(url)}.get(attribute)
-        if kind == "AWS::IAM::Role" and attribute == "Arn":
-            return f"role:{logical_id}"
-        return None
+        return logical_id if kind == "AWS::IAM::Role" else None
 
 
 def _attribute(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""template.yaml with its parameters filled in: what CloudFormation would make of a resource.
+"""template.yaml with its parameters filled in: the properties that CloudFormation would see.
 
-As many intrinsic functions as the template uses; another one raises, and is added here. Names of
-things that nobody creates here (a log group's ARN, say) are made up.
+It resolves the intrinsic functions that the template uses, and raises on another one. The names of
+things that nobody creates here (a log group's ARN, say) are invented.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -28,6 +28,11 @@ _PSEUDO_PARAMETERS = {
 NameOf = Callable[[str, str | None], str | None]
 
 
+def read(parameters: Mapping[str, str]) -> "Template":
+    """This project's template."""
+    return Template(TEMPLATE.read_text(), parameters)
+
+
 class Template:
     """A template with its parameters.
 
@@ -44,10 +49,11 @@ class Template:
         declared: dict[str, Any] = self._template.get("Parameters", {})
         if unknown := parameters.keys() - declared.keys():
             raise KeyError(f"the template has no parameter {', '.join(sorted(unknown))}")
-        self._parameters = {
+        given = {
             name: parameters[name] if name in parameters else parameter["Default"]
             for name, parameter in declared.items()
         }
+        self._values = _PSEUDO_PARAMETERS | given
 
     @property
     def resources(self) -> dict[str, str]:
@@ -62,8 +68,8 @@ class Template:
         """A resource's properties, resolved.
 
         Args:
-            name_of: gives what `!Ref` (with `None`) or `!GetAtt` of a resource stands for, `None`
-                where it does not know it.
+            name_of: returns the value of `!Ref` (with `None`) or `!GetAtt` of a resource, `None`
+                if it does not know it.
         """
         known = self.resources
         if resource not in known:
@@ -72,47 +78,45 @@ class Template:
         def name(logical_id: str, attribute: str | None) -> str:
             if logical_id not in known:
                 raise KeyError(f"{resource} names {logical_id}, which is not made")
-            return name_of(logical_id, attribute) or _made_up(logical_id, attribute)
+            return name_of(logical_id, attribute) or _invented(logical_id, attribute)
 
         written: dict[str, Any] = self._template["Resources"][resource].get("Properties", {})
         if known[resource] == "AWS::Serverless::Function":
-            shared = self._template.get("Globals", {}).get("Function", {})
-            written = _merged(shared, written)
+            written = _merged(self._template.get("Globals", {}).get("Function", {}), written)
         resolved: dict[str, Any] = self._resolve(written, name)
         return resolved
 
     def _holds(self, condition: str) -> bool:
         return bool(self._resolve(self._template["Conditions"][condition], _no_resource))
 
-    def _resolve(self, value: Any, name: Callable[[str, str | None], str]) -> Any:
+    def _resolve(self, value: Any, name: NameOf) -> Any:
         if isinstance(value, list):
-            resolved = [self._resolve(one, name) for one in value]
-            return [one for one in resolved if one is not None]
+            return [one for one in (self._resolve(one, name) for one in value) if one is not None]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
             ((key, argument),) = value.items()
-            if key in ("Ref", "Condition") and isinstance(argument, str):
-                return self._ref(argument, name) if key == "Ref" else self._holds(argument)
+            if key == "Ref":
+                return self._ref(argument, name)
+            if key == "Condition" and isinstance(argument, str):
+                return self._holds(argument)
             if key.startswith("Fn::"):
                 return self._call(key.removeprefix("Fn::"), argument, name)
         pairs = ((key, self._resolve(one, name)) for key, one in value.items())
         return {key: one for key, one in pairs if one is not None}
 
-    def _ref(self, to: str, name: Callable[[str, str | None], str]) -> Any:
-        if to in self._parameters:
-            return self._parameters[to]
-        return _PSEUDO_PARAMETERS[to] if to in _PSEUDO_PARAMETERS else name(to, None)
+    def _ref(self, to: str, name: NameOf) -> Any:
+        return self._values[to] if to in self._values else name(to, None)
 
-    def _call(self, function: str, argument: Any, name: Callable[[str, str | None], str]) -> Any:
-        if function == "If":
-            condition, yes, no = argument
-            return self._resolve(yes if self._holds(condition) else no, name)
-        if function == "GetAtt":
-            parts = argument.split(".", 1) if isinstance(argument, str) else argument
-            return name(*parts)
-        if function == "Sub":
-            return self._substitute(argument, name)
+    def _call(self, function: str, argument: Any, name: NameOf) -> Any:
+        match function:
+            case "If":
+                condition, yes, no = argument
+                return self._resolve(yes if self._holds(condition) else no, name)
+            case "GetAtt":
+                return name(*(argument.split(".", 1) if isinstance(argument, str) else argument))
+            case "Sub":
+                return self._substitute(argument, name)
         values = self._resolve(argument, name)
         match function:
             case "And":
@@ -124,32 +128,28 @@ class Template:
             case "Equals":
                 return str(values[0]) == str(values[1])
             case "Join":
-                return values[0].join(_listed(values[1]))
+                parts = values[1]
+                return values[0].join(parts.split(",") if isinstance(parts, str) else parts)
             case "FindInMap":
                 mapping, first, second = values
                 return self._template["Mappings"][mapping][first][second]
         raise NotImplementedError(f"Fn::{function} is not resolved here: add it")
 
-    def _substitute(self, argument: Any, name: Callable[[str, str | None], str]) -> str:
+    def _substitute(self, argument: Any, name: NameOf) -> str:
         text, given = argument if isinstance(argument, list) else (argument, {})
         own = self._resolve(given, name)
 
-        def one(match: re.Match[str]) -> str:
+        def value(match: re.Match[str]) -> str:
             to, _, attribute = match[1].partition(".")
             if match[1] in own:
                 return str(own[match[1]])
-            return name(to, attribute) if attribute else str(self._ref(to, name))
+            return str(name(to, attribute) if attribute else self._ref(to, name))
 
-        return re.sub(r"\$\{([^!{}][^{}]*)\}", one, text)
-
-
-def read(parameters: Mapping[str, str]) -> Template:
-    """This project's template."""
-    return Template(TEMPLATE.read_text(), parameters)
+        return re.sub(r"\$\{([^!{}][^{}]*)\}", value, text)
 
 
 def _merged(shared: Any, own: Any) -> Any:
-    """What SAM makes of Globals: maps are merged, anything else is the function's own.
+    """SAM's rule for Globals: maps are merged, anything else is the function's own.
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """
@@ -159,15 +159,11 @@ def _merged(shared: Any, own: Any) -> Any:
     return {**shared, **own, **both}
 
 
-def _listed(value: Any) -> list[str]:
-    return value.split(",") if isinstance(value, str) else value
-
-
-def _made_up(logical_id: str, attribute: str | None) -> str:
+def _invented(logical_id: str, attribute: str | None) -> str:
     if attribute is None:
         return logical_id
     return f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
 
 
 def _no_resource(logical_id: str, attribute: str | None) -> str:
-    raise KeyError(f"a condition names {logical_id}, which is no parameter")
+    raise KeyError(f"a condition names {logical_id}, which is not a parameter")

@@ -1,7 +1,4 @@
-"""Carries HTTP requests to functions as an HTTP API does, without a network in between.
-
-As `gateway`, for several execution environments side by side.
-"""
+"""Carries HTTP requests to functions as an HTTP API does, without a network in between."""
 
 import asyncio
 import queue
@@ -21,10 +18,14 @@ class FunctionTransport(httpx.AsyncBaseTransport):
         functions: the execution environments of one function; each answers one request at a time.
     """
 
-    def __init__(self, functions: Iterable[Function]) -> None:
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
         self._idle: queue.SimpleQueue[Function] = queue.SimpleQueue()
         for function in functions:
-            self._idle.put(function)
+            self.add(function)
+
+    def add(self, function: Function) -> None:
+        """Add an execution environment."""
+        self._idle.put(function)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         event = http_api_event(
@@ -42,7 +43,7 @@ class FunctionTransport(httpx.AsyncBaseTransport):
         except FunctionError:
             return httpx.Response(500, content=b'{"message":"Internal Server Error"}')
         finally:
-            self._idle.put(function)
+            self.add(function)
         return httpx.Response(
             answer["statusCode"],
             headers=answer.get("headers") or {},

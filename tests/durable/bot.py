@@ -11,39 +11,24 @@ bot = GitLabBot("durable-bot")
 
 @bot.router.register("Issue Hook", action="open")
 async def greet(event: Event, gl: GitLabAPI) -> None:
-    """One comment."""
+    """Write one comment."""
     await gl.reply(event, "Hello")
 
 
 @bot.router.register("Issue Hook", action="close")
-async def part(event: Event, gl: GitLabAPI) -> None:
-    """Two comments."""
+async def thank(event: Event, gl: GitLabAPI) -> None:
+    """Write two comments."""
     await gl.reply(event, "Thank you")
     await gl.reply(event, "Goodbye")
 
 
 @bot.router.register("Issue Hook", action="reopen")
-async def regret(event: Event, gl: GitLabAPI) -> None:
-    """A comment, and then a bug that is mended by a setting."""
+async def fail(event: Event, gl: GitLabAPI) -> None:
+    """Write a comment and run into a bug, or write another one if the setting `FIXED` is there."""
     await gl.reply(event, "Welcome back")
-    if not os.environ.get("MENDED"):
+    if not os.environ.get("FIXED"):
         raise ValueError("a bug")
     await gl.reply(event, "For good")
-
-
-@bot.router.register("Push Hook")
-async def one(event: Event, gl: GitLabAPI) -> None:
-    """One of three for the same event."""
-
-
-@bot.router.register("Push Hook")
-async def two(event: Event, gl: GitLabAPI) -> None:
-    """Another."""
-
-
-@bot.router.register("Push Hook")
-async def three(event: Event, gl: GitLabAPI) -> None:
-    """And another."""
 
 
 receive = Mangum(bot.app, lifespan="off")

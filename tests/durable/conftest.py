@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,32 +27,9 @@ if TYPE_CHECKING:
 SECRET = "the-webhook-secret"
 
 
-class Door:
-    """Where webhooks arrive: a function that is made after GitLab is."""
-
-    def __init__(self) -> None:
-        self.function: Function
-
-    def invoke(self, event: Any) -> Any:
-        return self.function.invoke(event)
-
-
-@pytest.fixture
-def door() -> Door:
-    return Door()
-
-
-@pytest.fixture
-def in_process(door: Door) -> Iterator[Sandbox]:
-    """A sandbox whose webhooks reach the receiving function."""
-    transport = FunctionTransport([door])
-    with Sandbox(webhook_transport=transport, disable_failing_hooks=False) as instance:
-        yield instance
-
-
 @dataclass
-class World:
-    """GitLab, the stack, and its two functions."""
+class DurableStack:
+    """GitLab, the queues, and both functions."""
 
     gitlab: Sandbox
     faults: Faults
@@ -66,7 +43,7 @@ class World:
         return self.stack.sqs
 
     def open(self, title: str = "It does not start", **about: Any) -> Issue:
-        """Open an issue; its webhook was delivered, or was not, when this returns."""
+        """Open an issue. The delivery has ended when this returns."""
         issue = self.gitlab.open_issue(title, **about)
         self.gitlab.settle()
         return issue
@@ -81,33 +58,35 @@ class World:
 
     @property
     def answers(self) -> list[tuple[int, dict[str, Any]]]:
-        """What each delivery was answered with."""
+        """The answers to the deliveries."""
         return [
             (int(one.response_status), json.loads(one.response_body))
             for one in self.gitlab.hook_events
         ]
 
     def resend(self, delivery: HookEvent) -> int:
-        """Have GitLab send a delivery again; the status that it was answered with."""
+        """Send a delivery again, and return the status of the answer."""
         sent = {name: value for name, value in delivery.headers.items() if value != "[REDACTED]"}
         status, _ = self.deliver(json.dumps(delivery.data).encode(), sent)
         return status
 
     def deliver(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Deliver what GitLab might send."""
+        """Make a delivery, and return the answer."""
         own = {"content-type": "application/json", "x-gitlab-token": SECRET}
         fields = {name.lower(): value for name, value in headers.items()} | own
         answer = self.receive.invoke(http_api_event("POST", "/webhook", fields, body))
-        told: dict[str, Any] = json.loads(answer_body(answer))
-        return answer["statusCode"], told
+        return answer["statusCode"], json.loads(answer_body(answer))
 
-    def settle(self, function: Function | None = None, **limits: Any) -> list[Invocation]:
-        """Work until the queue is empty, skipping the time between."""
-        return self.stack.poller(function or self.work).settle(**limits)
+    def settle(self, function: Function | None = None) -> list[Invocation]:
+        """Work until the queue is empty, and skip the time in between."""
+        return self.stack.poller(function or self.work).settle()
 
-    def worker(self, **changes: str) -> FunctionProcess:
-        """Another version of the work function."""
-        return self.stack.function("WorkFunction", handler="tests.durable.bot.work", **changes)
+    def settle_elsewhere(self, *, fixed: bool = False) -> None:
+        """Settle with another process of the work function, whose bug may be fixed."""
+        setting = "yes" if fixed else ""
+        handler = "tests.durable.bot.work"
+        with self.stack.function("WorkFunction", handler=handler, FIXED=setting) as function:
+            self.settle(function)
 
     @property
     def queued(self) -> list[Task]:
@@ -118,41 +97,55 @@ class World:
         return [Task.decode(one.body) for one in self.sqs.messages(self.stack.parked_queue)]
 
     def replay(self) -> None:
-        """What `gidgetlambda parked replay --all` does: send to the queue, then delete."""
+        """Send every parked task to the queue, then delete it, as `parked replay --all` does."""
         queue, parked = self.stack.queue(), self.stack.parked_queue
-        while messages := self._ask("ReceiveMessage", parked).get("Messages"):
-            task = replace(Task.decode(messages[0]["Body"]), parking=None)
-            moved = task.moved_message(messages[0]["MessageId"])
-            self._ask(
+        while messages := self._act("ReceiveMessage", parked).get("Messages"):
+            moved = Task.decode(messages[0]["Body"]).replayed(messages[0]["MessageId"])
+            self._act(
                 "SendMessage",
                 queue,
                 MessageBody=moved.body,
                 MessageGroupId=moved.group,
                 MessageDeduplicationId=moved.deduplication_id,
             )
-            self._ask("DeleteMessage", parked, ReceiptHandle=messages[0]["ReceiptHandle"])
+            self._act("DeleteMessage", parked, ReceiptHandle=messages[0]["ReceiptHandle"])
 
     def log(self, name: str) -> str:
         return (self.logs / name).read_text()
 
-    def _ask(self, action: str, queue: str, **parameters: Any) -> dict[str, Any]:
+    def _act(self, action: str, queue: str, **parameters: Any) -> dict[str, Any]:
         return self.sqs.call(self.sqs.owner, action, {"QueueUrl": queue, **parameters})
 
 
 @pytest.fixture
-def world(
-    in_process: Sandbox, door: Door, faults: Faults, stack: Stack, tmp_path: Path
-) -> Iterator[World]:
-    receive = stack.function(
-        "ReceiveFunction", handler="tests.durable.bot.receive", log=tmp_path / "receive.log"
-    )
-    work = stack.function(
-        "WorkFunction", handler="tests.durable.bot.work", log=tmp_path / "work.log"
-    )
-    door.function = receive
+def transport() -> FunctionTransport:
+    """The transport from GitLab to the receiving function, which is made after GitLab."""
+    return FunctionTransport()
+
+
+@pytest.fixture
+def in_process(transport: FunctionTransport) -> Iterator[Sandbox]:
+    """A sandbox whose webhooks reach the receiving function."""
+    with Sandbox(webhook_transport=transport, disable_failing_hooks=False) as instance:
+        yield instance
+
+
+@pytest.fixture
+def deployed(
+    in_process: Sandbox,
+    transport: FunctionTransport,
+    faults: Faults,
+    stack: Stack,
+    tmp_path: Path,
+) -> Iterator[DurableStack]:
+    def function(name: str) -> FunctionProcess:
+        handler, log = f"tests.durable.bot.{name}", tmp_path / f"{name}.log"
+        return stack.function(f"{name.title()}Function", handler=handler, log=log)
+
     in_process.add_hook("https://bot.example.com/webhook", token=SECRET, triggers={"issues_events"})
-    with receive, work:
-        yield World(in_process, faults, stack, receive, work, tmp_path)
+    with function("receive") as receive, function("work") as work:
+        transport.add(receive)
+        yield DurableStack(in_process, faults, stack, receive, work, tmp_path)
 
 
 def bodies(issue: Issue) -> list[str]:

@@ -14,12 +14,12 @@ from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
-from tests.infra.policies import allows, listed
+from infra.testing.iam import allows, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.infra.policies import Statement
+    from infra.testing.iam import Statement
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "infra" / "deploy-role.yaml"

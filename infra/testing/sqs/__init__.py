@@ -1,21 +1,19 @@
-"""SQS over HTTP for tests: moto's, and before it a proxy that puts back what moto lacks.
+"""SQS over HTTP for tests: moto's, as strict as the service.
 
-    from infra.testing.sqs import WORKER, serve
+    from infra.testing.sqs import serve
 
     with serve() as sqs:
-        queue = sqs.create_fifo_queue("tasks")
+        queue = sqs.create_queue("tasks.fifo", FifoQueue="true")
         environment = {"QUEUE_URL": queue, **sqs.environment(sqs.owner)}
 
-What is put back: de-duplication ids are remembered for 5 minutes whatever was deleted, forbidden
-characters are refused, sizes are counted in bytes, every request's signature is verified, and every
-action is checked against the role whose key signed it. Besides, time is a `Clock` that a test may
-move, and faults can be asked for.
+`strict` adds the checks that moto lacks and a clock that a test can move. `principals` verifies the
+signature of every request, and every action is checked against the role whose key signed it.
+`faults` happen on request.
 """
 
-from .faults import Fault
-from .policies import Policy, PolicyError
-from .server import serve
-from .sqs import Sqs
-from .stored import Stored
+from ..iam import Policy
+from .faults import Fault, Refusal
+from .principals import Principal
+from .sqs import Sqs, Stored, serve
 
-__all__ = ["Fault", "Policy", "PolicyError", "Sqs", "Stored", "serve"]
+__all__ = ["Fault", "Policy", "Principal", "Refusal", "Sqs", "Stored", "serve"]

@@ -1,34 +1,63 @@
-"""What may go wrong between a function and SQS, on request."""
+"""The errors that SQS answers, and the faults that a test can ask for."""
 
+import json
 import random
 import threading
 from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .refusal import Refusal
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class Refusal(Exception):  # noqa: N818 - SQS's answer, though not the one asked for
+    """An error in SQS's JSON protocol.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+
+    Args:
+        code: such as "InvalidMessageContents".
+        message: for people.
+        status: of the HTTP answer.
+        prefix: of the code; the errors of all AWS services have another one than SQS's own.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int, prefix: str = "com.amazon.coral.service"
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        text = "message" if prefix == "com.amazonaws.sqs" else "Message"
+        self.body = json.dumps({"__type": f"{prefix}#{code}", text: message}).encode()
+
+
 class Fault(StrEnum):
-    """What goes wrong with one request. All but LOST and PARTIAL happen before SQS acts on it."""
+    """A fault of one request. All but LOST and PARTIAL happen before SQS acts on it."""
 
     BROKEN = "500"
     UNAVAILABLE = "503"
     THROTTLED = "throttled"
     SILENT = "no answer"
     DROPPED = "connection dropped"
-    LOST = "answer lost"  # SQS acted on it, and the connection drops before the answer
-    PARTIAL = "taken in part"  # of a batch, only some entries; else the same as BROKEN
+    LOST = "answer lost"  # SQS acts on it, and the connection drops before the answer
+    PARTIAL = "accepted in part"  # only some entries of a batch; else the same as BROKEN
+
+
+REFUSALS = {
+    Fault.BROKEN: ("InternalFailure", "The request failed", 500),
+    Fault.PARTIAL: ("InternalFailure", "The request failed", 500),
+    Fault.UNAVAILABLE: ("ServiceUnavailable", "Try again", 503),
+    Fault.THROTTLED: ("ThrottlingException", "Rate exceeded", 400),
+}
 
 
 class Faults:
-    """Which requests go wrong.
+    """The faults of the next requests.
 
-    `choose` may be set to decide for every request by its action; what was asked for with `add`
-    comes first.
+    Attributes:
+        choose: may be set to decide for every request by its action; `add` comes first.
+        happened: the action and the fault of each request that failed.
     """
 
     def __init__(self) -> None:
@@ -38,7 +67,7 @@ class Faults:
         self.happened: list[tuple[str, Fault]] = []
 
     def add(self, action: str, fault: Fault, *, times: int = 1) -> None:
-        """Let the next requests for an action go wrong."""
+        """Let the next requests for an action fail."""
         with self._guard:
             self._asked.setdefault(action, deque()).extend([fault] * times)
 
@@ -57,16 +86,7 @@ class Faults:
         return fault
 
 
-def refusal_of(fault: Fault) -> Refusal:
-    """What SQS answers for a fault that has an answer."""
-    if fault is Fault.THROTTLED:
-        return Refusal("ThrottlingException", "Rate exceeded", common=True)
-    if fault is Fault.UNAVAILABLE:
-        return Refusal("ServiceUnavailable", "Try again", status=503, common=True)
-    return Refusal("InternalFailure", "The request failed", status=500, common=True)
-
-
 def some(entries: int) -> set[int]:
-    """Which entries of a batch are not taken: some, and not all where there are several."""
+    """The numbers of some entries of a batch, and not of all where there are several."""
     count = random.randint(1, max(1, entries - 1))
     return set(random.sample(range(entries), count))

@@ -1,24 +1,57 @@
-"""Sqs: who may ask SQS for what, and what goes wrong meanwhile. `server` puts HTTP before it."""
+"""Sqs: a queue service for tests, and the server that puts it on HTTP.
 
-import threading
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from ..clock import Clock
-from .actions import Actions, failed_entry, queue_name
-from .faults import Fault, Faults, refusal_of, some
-from .moto import Moto
-from .policies import EVERYTHING, Policy
-from .principals import REGION, Principal, Principals
-from .refusal import Refusal
-from .stored import Stored
+import httpx
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.sqs import models
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .. import server
+from ..breakage import drop, hang
+from ..iam import EVERYTHING, Policy
+from .faults import REFUSALS, Fault, Faults, Refusal, some
+from .principals import REGION, Principal, authenticate
+from .strict import StrictBackend, StrictMessage, StrictQueue, failed_entry
 
 ACCOUNT = "123456789012"
+
+_TYPE = "application/x-amz-json-1.0"
+# moto reads the service and the region from it, and verifies nothing.
+_FOR_MOTO = (
+    f"AWS4-HMAC-SHA256 Credential=moto/20260101/{REGION}/sqs/aws4_request, "
+    "SignedHeaders=host, Signature=none"
+)
 
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message on a queue, as it was sent."""
+
+    message_id: str
+    body: str
+    group: str
+    deduplication_id: str
+
+
 class Sqs:
     """SQS in one account and region. Safe to use from several threads.
+
+    Attributes:
+        clock: the time of the queues; `clock.advance` skips some.
+        faults: the faults of requests over HTTP.
+        owner: a role that may do everything.
 
     Args:
         url: the address under which it is reached.
@@ -26,8 +59,8 @@ class Sqs:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._guard = threading.RLock()
-        self._moto = Moto(url)
+        app = create_backend_app("sqs")
+        self._moto = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
         self.reset()
 
     def close(self) -> None:
@@ -35,18 +68,19 @@ class Sqs:
 
     def reset(self) -> None:
         """Forget everything: queues, roles, faults, and the time that was skipped."""
-        with self._guard:
-            self.clock = Clock()
-            self._moto.reset()
-            self._actions = Actions(self._moto, self.clock)
-            self.faults = Faults()
-            self.principals = Principals()
-            self.owner = self.add_role("Owner", EVERYTHING)
+        models.sqs_backends.clear()
+        backend = models.sqs_backends[ACCOUNT][REGION]
+        assert isinstance(backend, StrictBackend)
+        self._backend = backend
+        self.clock = backend.clock
+        self.faults = Faults()
+        self.principals: list[Principal] = []
+        self.owner = self.add_role("Owner", EVERYTHING)
 
     def add_role(self, name: str, policy: Policy) -> Principal:
-        """Add a role; what it gives has the keys to act as it."""
+        """Add a role, and return it with its keys."""
         principal = Principal(name, policy)
-        self.principals.add(principal)
+        self.principals.append(principal)
         return principal
 
     def environment(self, principal: Principal) -> dict[str, str]:
@@ -54,91 +88,170 @@ class Sqs:
         return {"AWS_ENDPOINT_URL_SQS": self.url, **principal.environment()}
 
     def create_queue(self, name: str, **attributes: str) -> str:
-        """Create a queue, as `CreateQueue` does with these attributes, and give its URL."""
+        """Create a queue with the attributes of `CreateQueue`, and return its URL."""
         parameters = {"QueueName": name, "Attributes": attributes}
         return str(self.call(self.owner, "CreateQueue", parameters)["QueueUrl"])
 
     def arn(self, queue_url: str) -> str:
-        return arn(queue_name(queue_url))
+        return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_url.rpartition('/')[2]}"
 
     def messages(self, queue_url: str) -> list[Stored]:
-        """The messages on a queue, visible or not, oldest first; none is received by this.
-
-        One that SQS itself moved to a dead-letter queue is told of once it was received there.
-        """
-        with self._guard:
-            return self._actions.messages.on(queue_name(queue_url))
+        """The messages on a queue, visible or not, oldest first. This receives none of them."""
+        with self._backend.guard:
+            return [
+                Stored(one.id, one.body, one.group_id or "", one.deduplication_id or "")
+                for one in self._queue(queue_url)._messages
+            ]
 
     def next_visible(self, queue_url: str) -> float | None:
-        """When the next message appears on a queue again, in the clock's seconds."""
-        with self._guard:
-            return self._actions.receipts.next(queue_name(queue_url))
+        """When the next message becomes visible again, in the clock's seconds."""
+        with self._backend.guard:
+            hidden = [one for one in self._queue(queue_url)._pending_messages if not one.held]
+            moment = min((one.visible_at for one in hidden), default=None)
+            return None if moment is None else moment / 1000 + self.clock.skipped
 
-    def take(self, principal: Principal, queue_url: str) -> Json | None:
-        """Receive a message to be worked on, with its attributes, `None` where none is visible.
+    @contextlib.contextmanager
+    def receive(self, principal: Principal, queue_url: str) -> Iterator[Json | None]:
+        """Receive a message with its attributes, `None` if none is visible.
 
-        No skipped time passes for it until `let_go`. A function has ended long before its message
-        becomes visible again; a test that skips hours meanwhile must not change that.
+        While the block lasts, no skipped time passes for the receipt.
         """
-        with self._guard:
-            wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
-            messages = self.call(principal, "ReceiveMessage", wanted).get("Messages")
-            if not messages:
-                return None
-            message: Json = messages[0]
-            if receipt := self._actions.receipts.get(message["ReceiptHandle"]):
-                receipt.held = True
-            return message
-
-    def let_go(self, handle: str) -> None:
-        """End what `take` began."""
-        with self._guard:
-            if receipt := self._actions.receipts.get(handle):
-                receipt.catch_up(self.clock.skipped)
+        message, receipt = self._receive(principal, queue_url)
+        try:
+            yield message
+        finally:
+            if receipt is not None:
                 receipt.held = False
 
     def call(
         self, principal: Principal, action: str, parameters: Json, fault: Fault | None = None
     ) -> Json:
-        """Do what is asked, if the role allows it. Raises Refusal.
+        """Do an action, if the role allows it.
 
         Args:
-            fault: what goes wrong on SQS's side, if anything.
-        """
-        self._authorise(principal, action, parameters)
-        with self._guard:
-            if fault is Fault.PARTIAL and action == "SendMessageBatch":
-                return self._send_some(parameters)
-            if fault is not None and fault is not Fault.LOST:
-                raise refusal_of(fault)
-            return self._actions.do(action, parameters)
+            fault: the fault on SQS's side, if any.
 
-    def _authorise(self, principal: Principal, action: str, parameters: Json) -> None:
-        name = queue_name(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
-        asked = f"sqs:{action.removesuffix('Batch')}"
-        resource = arn(name)
-        if not principal.policy.allows(asked, resource):
+        Raises:
+            Refusal: SQS answers an error.
+        """
+        self._authorize(principal, action, parameters)
+        with self._backend.guard:
+            if fault is Fault.PARTIAL and action == "SendMessageBatch":
+                return self._accept_some(parameters)
+            if fault in REFUSALS:
+                raise Refusal(*REFUSALS[fault])
+            return self._call_moto(action, parameters)
+
+    def _receive(
+        self, principal: Principal, queue_url: str
+    ) -> tuple[Json | None, StrictMessage | None]:
+        with self._backend.guard:
+            queue = self._queue(queue_url)
+            if not any(one.visible for one in queue._messages):
+                return None, None  # without moto, which takes some milliseconds
+            wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
+            messages = self.call(principal, "ReceiveMessage", wanted).get("Messages")
+            if not messages:
+                return None, None
+            receipt = queue.received(messages[0]["ReceiptHandle"])
+            receipt.held = True
+            return messages[0], receipt
+
+    def _authorize(self, principal: Principal, action: str, parameters: Json) -> None:
+        permission = f"sqs:{action.removesuffix('Batch')}"
+        resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
+        if not principal.policy.allows(permission, resource):
             raise Refusal(
                 "AccessDeniedException",
-                f"User: {principal.role} is not authorized to perform: {asked} on resource: "
-                f"{resource} because no identity-based policy allows the {asked} action",
-                status=403,
-                common=True,
+                f"User: {principal.role} is not authorized to perform: {permission} on resource: "
+                f"{resource} because no identity-based policy allows the {permission} action",
+                403,
             )
 
-    def _send_some(self, batch: Json) -> Json:
-        """Take only some entries of a batch."""
+    def _accept_some(self, batch: Json) -> Json:
         entries: list[Json] = batch["Entries"]
         refused = some(len(entries))
-        taken = [entry for number, entry in enumerate(entries) if number not in refused]
+        accepted = [entry for number, entry in enumerate(entries) if number not in refused]
         answer: Json = {"Successful": [], "Failed": []}
-        if taken:
-            answer = self._actions.do("SendMessageBatch", {**batch, "Entries": taken})
-        trouble = refusal_of(Fault.PARTIAL)
-        answer["Failed"] += [failed_entry(entries[number], trouble) for number in sorted(refused)]
-        return answer
+        if accepted:
+            answer = self._call_moto("SendMessageBatch", {**batch, "Entries": accepted})
+        code, message, _ = REFUSALS[Fault.PARTIAL]
+        failed = [
+            {**failed_entry(entries[number], code, message), "SenderFault": False}
+            for number in sorted(refused)
+        ]
+        return {**answer, "Failed": answer["Failed"] + failed}
+
+    def _call_moto(self, action: str, parameters: Json) -> Json:
+        response = self._moto.post(
+            "/",
+            content=json.dumps(parameters),
+            headers={
+                "authorization": _FOR_MOTO,
+                "content-type": _TYPE,
+                "x-amz-target": f"AmazonSQS.{action}",
+            },
+        )
+        answer: Json = response.json() if response.content else {}
+        if response.is_success:
+            return answer
+        code = answer["__type"].rpartition("#")[2]
+        message = answer.get("message") or answer.get("Message") or ""
+        raise Refusal(code, message, response.status_code, "com.amazonaws.sqs")
+
+    def _queue(self, queue_url: str) -> StrictQueue:
+        return self._backend.get_queue(queue_url.rpartition("/")[2])
 
 
-def arn(name: str) -> str:
-    """The ARN of a queue, by its name."""
-    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+@contextlib.contextmanager
+def serve() -> Iterator[Sqs]:
+    """Serve an empty SQS from a thread. There can be one at a time: moto's state is global.
+
+    Raises:
+        OSError: no port is free.
+    """
+    front = _Front()
+    with server.serve(front) as url:
+        front.sqs = Sqs(url)
+        try:
+            yield front.sqs
+        finally:
+            front.sqs.close()
+
+
+class _Front:
+    """The ASGI app: SQS's JSON protocol."""
+
+    def __init__(self) -> None:
+        self.sqs: Sqs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        with contextlib.suppress(ClientDisconnect):
+            await self._answer(request, await request.body(), receive, send)
+
+    async def _answer(self, request: Request, body: bytes, receive: Receive, send: Send) -> None:
+        action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
+        fault = self.sqs.faults.next(action)
+        if fault is Fault.SILENT:
+            return await hang(receive)
+        if fault is Fault.DROPPED:
+            return await drop(receive, send)
+        response = self._response(request, action, body, fault)
+        if fault is Fault.LOST:
+            return await drop(receive, send)
+        return await response(request.scope, receive, send)
+
+    def _response(
+        self, request: Request, action: str, body: bytes, fault: Fault | None
+    ) -> Response:
+        try:
+            principal = authenticate(
+                self.sqs.principals, request.method, str(request.url), request.headers, body
+            )
+            answer = self.sqs.call(principal, action, json.loads(body), fault)
+        except Refusal as refusal:
+            return Response(refusal.body, refusal.status, media_type=_TYPE)
+        return Response(json.dumps(answer), media_type=_TYPE)

@@ -2,7 +2,6 @@ import json
 import os
 import random
 import string
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +255,7 @@ def test_each_move_has_an_id_of_its_own() -> None:
     ids = {
         task.message().deduplication_id,
         parked.moved_message("m-1").deduplication_id,
-        replace(parked, parking=None).moved_message("m-2").deduplication_id,
+        parked.replayed("m-2").deduplication_id,
         parked.moved_message("m-3").deduplication_id,
     }
     assert len(ids) == 4
@@ -272,7 +271,7 @@ def test_a_parked_task_is_alone_in_its_group_and_back_in_its_own_when_replayed()
     assert moved.group != task.group
     assert moved.group != parked.moved_message("m-2").group
     assert seen.parking == Parking(1.0, "a bug", 3, "the-group-it-came-from", "Traceback")
-    assert replace(seen, parking=None).moved_message("m-2").group == task.group
+    assert seen.replayed("m-2").group == task.group
 
 
 def test_what_is_parked_while_parked_keeps_the_group_it_came_from() -> None:
