@@ -69,29 +69,6 @@ class Task:
     parking: Parking | None = None
     identity: str | None = None
 
-    def replayed(self, message_id: str) -> Message:
-        """The parked task as the message that puts it back on the task queue.
-
-        The message is in the group that the task has when it is not parked, so that it keeps its
-        order with the other tasks of its target.
-
-        Args:
-            message_id: SQS's `MessageId` of the parked copy, as for `moved_message`.
-
-        Raises:
-            TaskTooLarge: the task does not fit on the queue.
-        """
-        return replace(self, parking=None).moved_message(message_id)
-
-    def replayed(self, message_id: str) -> Message:
-        """The message that puts this parked task back on the task queue.
-
-        Its group is the one that the task had before it was parked. Raises `TaskTooLarge`.
-
-        message_id: SQS's `MessageId` of the parked copy.
-        """
-        return replace(self, parking=None).moved_message(message_id)
-
     @property
     def group(self) -> str:
         """The `MessageGroupId`: one for all events that a handler must see in order."""

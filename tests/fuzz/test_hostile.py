@@ -18,6 +18,7 @@ from gidgetlambda import Event, GitLabAPI, GitLabBot
 from gidgetlambda.logs import LineFormatter, logger
 from gidgetlambda.plugins import needs_review, thanks, thumbs_up, welcome
 from gidgetlambda.router import EVENT_TYPES
+from gidgetlambda.runtime import Options, Runtime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mangum import Mangum
@@ -56,8 +57,8 @@ def fuzzed(share: float) -> settings:
     )
 
 
-class FuzzedBot(GitLabBot):
-    """A bot whose GitLab is in this process: over HTTP, 100,000 deliveries take too long."""
+class FuzzedRuntime(Runtime):
+    """A bot's resources with GitLab in this process: over HTTP, 100,000 deliveries take too long."""
 
     gitlab: httpx.AsyncClient
 
@@ -136,12 +137,14 @@ class ShownLines(logging.Handler):
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    bot = FuzzedBot("tester", secret=SECRET, access_token=ACCESS_TOKEN, url=GITLAB)
+    bot = GitLabBot("tester")
+    options = Options(secret=SECRET, access_token=ACCESS_TOKEN, url=GITLAB)
+    bot.runtime = runtime = FuzzedRuntime(bot.requester, bot.router, options)
     bot.register_routers(welcome.router, thanks.router, thumbs_up.router, needs_review.router)
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         target = Target(runner.get_loop(), bot)
         register_handlers(bot, target)
-        bot.gitlab = httpx.AsyncClient(transport=httpx.MockTransport(gitlab_answers(target)))
+        runtime.gitlab = httpx.AsyncClient(transport=httpx.MockTransport(gitlab_answers(target)))
         for name in tuple(os.environ):
             if name.startswith(("GL_", "QUEUE_URL")):
                 patch.delenv(name)
@@ -152,7 +155,7 @@ def target() -> Iterator[Target]:
         level = logger.level
         yield target
         logger.setLevel(level)
-        runner.run(bot.gitlab.aclose())
+        runner.run(runtime.gitlab.aclose())
 
 
 def gitlab_answers(target: Target) -> Any:

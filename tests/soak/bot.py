@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from gidgetlambda import GitLabBot, TryAgain, gitlab, gitlabbot, sqs
+from gidgetlambda import GitLabBot, TryAgain, runtime, sqs, transport
 from gidgetlambda.consumer import Consumer
 from gidgetlambda.plugins import welcome
 from mangum import Mangum
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCALE = 10.0
 FIXED = Path(os.environ.get("SOAK_FIXED", "never"))
 
-gitlabbot.TIMEOUT = httpx.Timeout(7.0 / SCALE, connect=3.0 / SCALE)
-gitlab.PATIENCE, gitlab.FIRST_PAUSE = 5.0 / SCALE, 0.5 / SCALE
+runtime.TIMEOUT = httpx.Timeout(7.0 / SCALE, connect=3.0 / SCALE)
+transport.PATIENCE, transport.FIRST_PAUSE = 5.0 / SCALE, 0.5 / SCALE
 sqs.TIMEOUT, sqs.FIRST_PAUSE = httpx.Timeout(2.0 / SCALE), 0.2 / SCALE
 
 bot = GitLabBot("soak-bot")
