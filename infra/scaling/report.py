@@ -35,12 +35,12 @@ def report(load: Load) -> str:
 def _bill_table(loads: Sequence[Load]) -> str:
     used = [usage(load) for load in loads]
     rows = [
-        [price.name, *(_dollars(price.cost(one[price], free_tier=False)) for one in used)]
+        [price.name, *(dollars(price.cost(one[price], free_tier=False)) for one in used)]
         for price in PRICES
     ]
     for name, free_tier in (("**total**", False), ("**total with the free tier**", True)):
         rows.append(
-            [name, *(f"**{_dollars(total(load, free_tier=free_tier))}**" for load in loads)]
+            [name, *(f"**{dollars(total(load, free_tier=free_tier))}**" for load in loads)]
         )
     return _table(["deliveries a day", *(f"{load.deliveries:,}" for load in loads)], rows)
 
@@ -87,7 +87,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _dollars(amount: float) -> str:
+def dollars(amount: float) -> str:
     return f"{amount + 1e-9:,.2f}"  # halves are rounded up
 
 

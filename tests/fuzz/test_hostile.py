@@ -58,7 +58,7 @@ def fuzzed(share: float) -> settings:
 
 
 class FuzzedRuntime(Runtime):
-    """A bot's resources with GitLab in this process: over HTTP, 100,000 deliveries take too long."""
+    """A bot's resources with GitLab in this process: HTTP is too slow for 100,000 deliveries."""
 
     gitlab: httpx.AsyncClient
 

@@ -11,7 +11,7 @@ from infra.scaling import limits, prices
 from infra.scaling.__main__ import BEGIN, PAGE, embed
 from infra.scaling.bill import ALARMS, DASHBOARDS, MEMORY, total, usage
 from infra.scaling.load import Load
-from infra.scaling.report import report
+from infra.scaling.report import dollars, report
 from infra.testing.template import read
 
 OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
@@ -33,8 +33,8 @@ def test_the_page_lists_every_assumption() -> None:
 def test_the_documents_agree_with_the_bill(deliveries: int) -> None:
     whole, reduced = (total(Load(deliveries), free_tier=free) for free in (False, True))
     page = OPERATING.read_text(encoding="utf-8")
-    assert f" {whole:.2f} |" in page
-    assert f" {reduced:.2f} |" in page
+    assert f" {dollars(whole)} |" in page
+    assert f" {dollars(reduced)} |" in page
 
 
 def test_the_bill_follows_the_load() -> None:

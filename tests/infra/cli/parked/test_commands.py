@@ -672,7 +672,7 @@ def work_off(queues: Queues, bot: GitLabBot) -> None:
     """Have the worker do what is on the queue, as Lambda does."""
     client = sqs_client()
 
-    async def consume(received: Received) -> None:
+    async def consume(received: ReceivedMessage) -> None:
         assert await Consumer(bot.runtime).consume([received], time.monotonic() + 60) == []
         await bot.aclose()
 
