@@ -83,8 +83,8 @@ def faults(switch: Switch, in_process: Sandbox) -> Faults:
     from infra.sandbox.faults import Faults
 
     in_process.url = switch.url
-    switch.app = Faults(in_process.app)
-    return switch.app
+    faulty = switch.app = Faults(in_process.app)
+    return faulty
 
 
 @pytest.fixture

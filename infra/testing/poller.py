@@ -42,7 +42,7 @@ class Poller:
         function: the function to invoke.
 
     Raises:
-        Refusal: the role lacks a permission that a mapping needs.
+        SqsError: the role lacks a permission that a mapping needs.
     """
 
     def __init__(self, sqs: Sqs, role: Principal, queue_url: str, function: Function) -> None:

@@ -144,6 +144,7 @@ def test_a_crash_between_parking_and_deleting_loses_nothing(deployed: DurableSta
     deployed.close(issue)
     deployed.settle()
     deployed.reopen(issue)
+    (reopened,) = deployed.queued
 
     def crash(action: str) -> sqs.Fault | None:
         if action != "SendMessageBatch":
@@ -155,9 +156,9 @@ def test_a_crash_between_parking_and_deleting_loses_nothing(deployed: DurableSta
     deployed.sqs.faults.choose = crash
     deployed.settle()
 
-    # The task was parked, was redelivered, and was parked again.
-    assert len(deployed.parked) == 2
-    assert len({task.deduplication_id for task in deployed.parked}) == 1
+    # The task was redelivered and parked again. There are two copies, unless the clock was moved
+    # before SQS stored the first.
+    assert {task.deduplication_id for task in deployed.parked} == {reopened.deduplication_id}
     deployed.replay()
     deployed.settle_elsewhere(fixed=True)
     assert bodies(issue)[3:] == ["Welcome back", "For good"]

@@ -12,8 +12,8 @@ signature of every request, and every action is checked against the role whose k
 """
 
 from ..iam import Policy
-from .faults import Fault, Refusal
+from .faults import Fault, SqsError
 from .principals import Principal
 from .sqs import Sqs, Stored, serve
 
-__all__ = ["Fault", "Policy", "Principal", "Refusal", "Sqs", "Stored", "serve"]
+__all__ = ["Fault", "Policy", "Principal", "Sqs", "SqsError", "Stored", "serve"]

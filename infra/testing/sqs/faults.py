@@ -1,7 +1,6 @@
 """The errors that SQS answers, and the faults that a test can ask for."""
 
 import json
-import random
 import threading
 from collections import deque
 from enum import StrEnum
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Refusal(Exception):  # noqa: N818 - SQS's answer, though not the one asked for
+class SqsError(Exception):
     """An error in SQS's JSON protocol.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
@@ -44,7 +43,7 @@ class Fault(StrEnum):
     PARTIAL = "accepted in part"  # only some entries of a batch; else the same as BROKEN
 
 
-REFUSALS = {
+ANSWERS = {
     Fault.BROKEN: ("InternalFailure", "The request failed", 500),
     Fault.PARTIAL: ("InternalFailure", "The request failed", 500),
     Fault.UNAVAILABLE: ("ServiceUnavailable", "Try again", 503),
@@ -52,7 +51,7 @@ REFUSALS = {
 }
 
 
-class Faults:
+class QueueFaults:
     """The faults of the next requests.
 
     Attributes:
@@ -84,9 +83,3 @@ class Faults:
         if fault is not None:
             self.happened.append((action, fault))
         return fault
-
-
-def some(entries: int) -> set[int]:
-    """The numbers of some entries of a batch, and not of all where there are several."""
-    count = random.randint(1, max(1, entries - 1))
-    return set(random.sample(range(entries), count))

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from ..iam import Policy
-from .faults import Refusal
+from .faults import SqsError
 
 REGION = "eu-west-1"
 
@@ -64,19 +64,19 @@ def authenticate(
         headers: with names in lower case.
 
     Raises:
-        Refusal: nobody known signed it.
+        SqsError: nobody known signed it.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if match is None:
-        raise Refusal("MissingAuthenticationToken", "The request is not signed for SQS.", 403)
+        raise SqsError("MissingAuthenticationToken", "The request is not signed for SQS.", 403)
     principal = next((one for one in known if one.access_key == match["key"]), None)
     token = headers.get("x-amz-security-token")
     if principal is None or token != principal.session_token:
-        raise Refusal("UnrecognizedClientException", "The security token is invalid.", 403)
+        raise SqsError("UnrecognizedClientException", "The security token is invalid.", 403)
     signed = {name: headers.get(name, "") for name in match["headers"].split(";")}
     request = AWSRequest(method=method, url=url, data=body, headers=signed)
     if not hmac.compare_digest(_signature(principal, match["region"], request), match["signature"]):
-        raise Refusal("SignatureDoesNotMatch", "The signature is not the calculated one.", 403)
+        raise SqsError("SignatureDoesNotMatch", "The signature is not the calculated one.", 403)
     return principal
 
 

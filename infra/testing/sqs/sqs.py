@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-m
 
 import contextlib
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from .. import server
 from ..breakage import drop, hang
 from ..iam import EVERYTHING, Policy
-from .faults import REFUSALS, Fault, Faults, Refusal, some
+from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
 from .strict import StrictBackend, StrictMessage, StrictQueue, failed_entry
 
@@ -73,7 +74,7 @@ class Sqs:
         assert isinstance(backend, StrictBackend)
         self._backend = backend
         self.clock = backend.clock
-        self.faults = Faults()
+        self.faults = QueueFaults()
         self.principals: list[Principal] = []
         self.owner = self.add_role("Owner", EVERYTHING)
 
@@ -132,14 +133,14 @@ class Sqs:
             fault: the fault on SQS's side, if any.
 
         Raises:
-            Refusal: SQS answers an error.
+            SqsError: SQS answers an error.
         """
         self._authorize(principal, action, parameters)
         with self._backend.guard:
             if fault is Fault.PARTIAL and action == "SendMessageBatch":
                 return self._accept_some(parameters)
-            if fault in REFUSALS:
-                raise Refusal(*REFUSALS[fault])
+            if fault in ANSWERS:
+                raise SqsError(*ANSWERS[fault])
             return self._call_moto(action, parameters)
 
     def _receive(
@@ -161,7 +162,7 @@ class Sqs:
         permission = f"sqs:{action.removesuffix('Batch')}"
         resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
         if not principal.policy.allows(permission, resource):
-            raise Refusal(
+            raise SqsError(
                 "AccessDeniedException",
                 f"User: {principal.role} is not authorized to perform: {permission} on resource: "
                 f"{resource} because no identity-based policy allows the {permission} action",
@@ -170,16 +171,13 @@ class Sqs:
 
     def _accept_some(self, batch: Json) -> Json:
         entries: list[Json] = batch["Entries"]
-        refused = some(len(entries))
-        accepted = [entry for number, entry in enumerate(entries) if number not in refused]
+        refused = random.sample(entries, random.randint(1, max(1, len(entries) - 1)))
+        accepted = [entry for entry in entries if entry not in refused]
         answer: Json = {"Successful": [], "Failed": []}
         if accepted:
             answer = self._call_moto("SendMessageBatch", {**batch, "Entries": accepted})
-        code, message, _ = REFUSALS[Fault.PARTIAL]
-        failed = [
-            {**failed_entry(entries[number], code, message), "SenderFault": False}
-            for number in sorted(refused)
-        ]
+        code, message, _ = ANSWERS[Fault.PARTIAL]
+        failed = [{**failed_entry(entry, code, message), "SenderFault": False} for entry in refused]
         return {**answer, "Failed": answer["Failed"] + failed}
 
     def _call_moto(self, action: str, parameters: Json) -> Json:
@@ -197,7 +195,7 @@ class Sqs:
             return answer
         code = answer["__type"].rpartition("#")[2]
         message = answer.get("message") or answer.get("Message") or ""
-        raise Refusal(code, message, response.status_code, "com.amazonaws.sqs")
+        raise SqsError(code, message, response.status_code, "com.amazonaws.sqs")
 
     def _queue(self, queue_url: str) -> StrictQueue:
         return self._backend.get_queue(queue_url.rpartition("/")[2])
@@ -252,6 +250,6 @@ class _Front:
                 self.sqs.principals, request.method, str(request.url), request.headers, body
             )
             answer = self.sqs.call(principal, action, json.loads(body), fault)
-        except Refusal as refusal:
-            return Response(refusal.body, refusal.status, media_type=_TYPE)
+        except SqsError as error:
+            return Response(error.body, error.status, media_type=_TYPE)
         return Response(json.dumps(answer), media_type=_TYPE)

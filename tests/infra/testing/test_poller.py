@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.testing.poller import Poller
-from infra.testing.sqs import Policy, Refusal
+from infra.testing.sqs import Policy, SqsError
 
 if TYPE_CHECKING:
     from infra.testing.sqs import Sqs
@@ -60,7 +60,7 @@ def test_needs_the_permissions_of_a_mapping(sqs: Sqs, queue: str, missing: str) 
     statement = {"Effect": "Allow", "Action": actions, "Resource": sqs.arn(queue)}
     role = sqs.add_role("Worker", Policy((statement,)))
 
-    with pytest.raises(Refusal, match=missing):
+    with pytest.raises(SqsError, match=missing):
         Poller(sqs, role, queue, Answering(None)).drain()
 
 
