@@ -115,7 +115,7 @@ def test_a_payload_that_does_not_fit_even_deflated_is_reported_in_a_200(
     status, answer = deployed.deliver(body(description=noise), HEADERS)
 
     assert (status, answer["status"]) == (200, "too_large")
-    assert "over the queue's" in answer["because"]
+    assert "the queue takes" in answer["because"]
     assert '"TooLarge": 1' in deployed.log("receive.log")
     assert deployed.queued == []
 
