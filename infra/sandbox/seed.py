@@ -1,6 +1,6 @@
-"""What a new sandbox holds. Pass a function like `demo` as `Sandbox(seed=...)` for another start.
+"""The content of a new sandbox. Pass another function like `demo` as `Sandbox(seed=...)`.
 
-The tokens are plain words on purpose: nobody can take them for real ones.
+The tokens are plain words on purpose, so that nobody mistakes them for real ones.
 """
 
 from .state import DEVELOPER, GUEST, MAINTAINER, OWNER, Instance
@@ -29,7 +29,7 @@ def demo(instance: Instance) -> None:
     instance.add_token(EXPIRED_TOKEN, bot, expired=True)
 
     project = instance.add_project(PROJECT, name="Playground")
-    project.description = "Open issues here, and see what the bot does."
+    project.description = "Open issues here to see what the bot does."
     project.members = {root.id: OWNER, alice.id: MAINTAINER, bob.id: GUEST, bot.id: DEVELOPER}
     instance.add_label(project, "bug", color="#d9534f")
     instance.add_label(project, "docs", color="#0033cc")

@@ -3,45 +3,44 @@
 After https://docs.gitlab.com/api/commits/.
 """
 
+from starlette.responses import JSONResponse, Response
+
 from .. import entities, notes
-from .call import Answer, ApiError, Call, Endpoint
-from .notes import on_commit
+from .call import COMMIT, Call, Endpoints
+from .notes import require_text
 from .pagination import page
 
-
-def listed(call: Call) -> Answer:
-    newest_first = list(reversed(call.project.commits.values()))
-    return page(call, newest_first, lambda each: entities.commit(call.instance, each))
+endpoint = Endpoints()
 
 
-def one(call: Call) -> Answer:
-    return Answer(entities.commit(call.instance, on_commit(call)))
+@endpoint("GET", "/projects/{id}/repository/commits")
+def index(call: Call) -> Response:
+    return page(call, list(reversed(call.project.commits.values())), entities.commit)
 
 
-def comments(call: Call) -> Answer:
-    found = [note for note in on_commit(call).notes if not note.system]
-    return page(call, found, lambda each: entities.commit_comment(call.instance, each))
+@endpoint("GET", COMMIT)
+def show(call: Call) -> Response:
+    return JSONResponse(entities.commit(call.commit))
 
 
-def comment(call: Call) -> Answer:
-    commit, params = on_commit(call), call.params
+@endpoint("GET", f"{COMMIT}/comments")
+def comments(call: Call) -> Response:
+    return page(
+        call, [note for note in call.commit.notes if not note.system], entities.commit_comment
+    )
+
+
+@endpoint("POST", f"{COMMIT}/comments")
+def comment(call: Call) -> Response:
+    commit, params = call.commit, call.params
     body = params.required("note")
-    if not body.strip():
-        raise ApiError(400, {"message": '400 Bad request - Note {:note=>["can\'t be blank"]}'})
+    require_text(body)
     note = notes.comment(
-        call.acting,
+        call.actor,
         commit,
         body,
         path=params.text("path"),
         line=params.number("line", 0) or None,
         line_type=params.text("line_type"),
     )
-    return Answer(entities.commit_comment(call.instance, note), 201)
-
-
-endpoints = (
-    Endpoint("GET", "/projects/{id}/repository/commits", listed),
-    Endpoint("GET", "/projects/{id}/repository/commits/{sha}", one),
-    Endpoint("GET", "/projects/{id}/repository/commits/{sha}/comments", comments),
-    Endpoint("POST", "/projects/{id}/repository/commits/{sha}/comments", comment),
-)
+    return JSONResponse(entities.commit_comment(note), 201)

@@ -1,50 +1,43 @@
-"""The parameters of an API request, from its query, JSON or form, with GitLab's complaints."""
+"""The parameters of an API request, from its query, JSON or form, with GitLab's error messages."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-_TRUE = {True, "true", "1", "t", "on", "yes"}
-_FALSE = {False, "false", "0", "f", "off", "no"}
+from .errors import ApiError, invalid
 
-
-class ParamsError(Exception):
-    """What a request says cannot be taken; the message is GitLab's, `status` the answer's."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+_FLAGS = {
+    **dict.fromkeys((True, "true", "1", "t", "on", "yes"), True),
+    **dict.fromkeys((False, "false", "0", "f", "off", "no"), False),
+}
 
 
 class Params:
-    """Parameters by name, taken with the type that the API wants."""
+    """Parameters by name, converted to the type that the API documents.
+
+    A missing parameter and `null` are `None`. Every method raises ApiError for a value of the
+    wrong type.
+    """
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
+        self.values = values
 
     def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return self._values
+        return name in self.values
 
     def text(self, name: str) -> str | None:
-        """A string, or `None` if missing or null. Raises ParamsError for lists and objects."""
-        value = self._values.get(name)
-        if value is None:
-            return None
+        value = self.values.get(name)
         if isinstance(value, bool):
             return "true" if value else "false"
-        if not isinstance(value, str | int | float):
-            raise ParamsError(f"{name} is invalid")
-        return str(value)
+        if not isinstance(value, str | int | float | None):
+            raise invalid(name)
+        return None if value is None else str(value)
 
     def required(self, name: str) -> str:
         value = self.text(name)
         if value is None:
-            raise ParamsError(f"{name} is missing")
+            raise invalid(name, "is missing")
         return value
 
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
@@ -52,59 +45,61 @@ class Params:
         if value is None:
             return default
         if value not in values:
-            raise ParamsError(f"{name} does not have a valid value")
+            raise invalid(name, "does not have a valid value")
         return value
 
     def number(self, name: str, default: int) -> int:
         value = self.text(name)
-        if value is None:
-            return default
         try:
-            return int(value)
+            return default if value is None else int(value)
         except ValueError:
-            raise ParamsError(f"{name} is invalid") from None
+            raise invalid(name) from None
 
     def flag(self, name: str) -> bool | None:
-        value = self._values.get(name)
-        if value is None:
-            return None
-        hashable = value.lower() if isinstance(value, str) else value
-        if isinstance(hashable, list | dict):
-            raise ParamsError(f"{name} is invalid")
-        if hashable in _TRUE:
-            return True
-        if hashable in _FALSE:
-            return False
-        raise ParamsError(f"{name} is invalid")
+        value = self.values.get(name)
+        try:
+            return (
+                None
+                if value is None
+                else _FLAGS[value.lower() if isinstance(value, str) else value]
+            )
+        except (KeyError, TypeError):
+            raise invalid(name) from None
 
     def names(self, name: str) -> tuple[str, ...] | None:
-        """Names in a list, or in one string with commas (labels); `None` if missing."""
-        value = self._values.get(name)
-        if value is None:
+        """Names in a list, or in one string separated by commas (labels)."""
+        listed = self._list(name)
+        if listed is None:
             return None
-        listed = value.split(",") if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-            raise ParamsError(f"{name} is invalid")
+        if not all(isinstance(each, str) for each in listed):
+            raise invalid(name)
         return tuple(each.strip() for each in listed if each.strip())
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
-        """Numbers in a list, or in one string with commas (user ids); `None` if missing."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        listed = value.split(",") if isinstance(value, str) else value
-        if isinstance(listed, int):
-            listed = [listed]
-        if not isinstance(listed, list):
-            raise ParamsError(f"{name} is invalid")
+        """Numbers in a list, or in one string separated by commas (user ids)."""
+        listed = self._list(name)
         try:
-            return tuple(int(each) for each in listed if str(each).strip())
+            return (
+                None if listed is None else tuple(int(each) for each in listed if str(each).strip())
+            )
         except (TypeError, ValueError):
-            raise ParamsError(f"{name} is invalid") from None
+            raise invalid(name) from None
+
+    def _list(self, name: str) -> list[Any] | None:
+        value = self.values.get(name)
+        if isinstance(value, str | int):
+            return str(value).split(",")
+        if not isinstance(value, list | None):
+            raise invalid(name)
+        return value
 
 
 def read(query: str, content_type: str, body: bytes) -> Params:
-    """Parameters of a request; those in the body win. Raises ParamsError if it cannot be read."""
+    """The parameters of a request; those in the body take precedence.
+
+    Raises:
+        ApiError: the body cannot be read.
+    """
     values = _pairs(query)
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
@@ -113,19 +108,19 @@ def read(query: str, content_type: str, body: bytes) -> Params:
         return Params(values | _json(body))
     if kind in ("application/x-www-form-urlencoded", ""):
         return Params(values | _pairs(body.decode(errors="replace")))
-    raise ParamsError(f"The provided content-type '{kind}' is not supported.", 415)
+    raise ApiError(415, {"error": f"The provided content-type '{kind}' is not supported."})
 
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
         if b"\\u" in body:
-            # Half of a surrogate pair is no text that GitLab could store.
+            # GitLab cannot store half of a surrogate pair.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise ParamsError("message body does not match declared format") from None
+        value = None
     if not isinstance(value, dict):
-        raise ParamsError("message body does not match declared format")
+        raise ApiError(400, {"error": "message body does not match declared format"})
     return value
 
 

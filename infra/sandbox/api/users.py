@@ -1,39 +1,34 @@
-"""`/user` and `/users`: who the token is, and who others are."""
+"""`/user`, `/users` and `/version`. After https://docs.gitlab.com/api/users/."""
+
+from starlette.responses import JSONResponse, Response
 
 from .. import entities
-from .call import Answer, Call, Endpoint, not_found
+from .call import Call, Endpoints
+
+endpoint = Endpoints()
 
 
-def current(call: Call) -> Answer:
-    return Answer(entities.current_user(call.instance, call.user))
+@endpoint("GET", "/user")
+def current(call: Call) -> Response:
+    return JSONResponse(entities.current_user(call.user))
 
 
-def listed(call: Call) -> Answer:
-    """Users, by `username` if it is given."""
+@endpoint("GET", "/users")
+def index(call: Call) -> Response:
     username = call.params.text("username")
-    return Answer(
-        [
-            entities.user(call.instance, user)
-            for user in call.instance.users.values()
-            if username is None or user.username.lower() == username.lower()
-        ]
-    )
+    found = [
+        user
+        for user in call.instance.users.values()
+        if username is None or user.username.lower() == username.lower()
+    ]
+    return JSONResponse([entities.user(user) for user in found])
 
 
-def one(call: Call) -> Answer:
-    user = call.instance.users.get(call.number("user_id"))
-    if not user:
-        raise not_found("User")
-    return Answer(entities.user_profile(call.instance, user))
+@endpoint("GET", "/users/{user_id}")
+def show(call: Call) -> Response:
+    return JSONResponse(entities.user_profile(call.find(call.instance.users, "user_id", "User")))
 
 
-def version(call: Call) -> Answer:
-    return Answer({"version": call.instance.version, "revision": "sandbox"})
-
-
-endpoints = (
-    Endpoint("GET", "/user", current),
-    Endpoint("GET", "/users", listed),
-    Endpoint("GET", "/users/{user_id}", one),
-    Endpoint("GET", "/version", version),
-)
+@endpoint("GET", "/version")
+def version(call: Call) -> Response:
+    return JSONResponse({"version": call.instance.version, "revision": "sandbox"})
