@@ -27,9 +27,7 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(b"benchmark".ljust(32, b"-")).decode
 def issue_body(sandbox: Sandbox, action: str) -> bytes:
     """The body of an event on the sandbox's first issue, which alice caused."""
     issue = next(iter(sandbox.project.issues.values()))
-    event = payloads.issue_event(
-        sandbox.instance, issue, action=action, by=issue.author, changes={}
-    )
+    event = payloads.issue_event(issue, action=action, by=issue.author, changes={})
     return padded(event)
 
 

@@ -64,9 +64,7 @@ def issue_events() -> list[tuple[str, bytes]]:
     made = sandbox()
     events = []
     for issue in made.project.issues.values():
-        event = payloads.issue_event(
-            made.instance, issue, action="open", by=issue.author, changes={}
-        )
+        event = payloads.issue_event(issue, action="open", by=issue.author, changes={})
         path = f"/api/v4/projects/{made.project.id}/issues/{issue.iid}/notes"
         events.append((path, padded(event)))
     return events
