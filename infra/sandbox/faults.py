@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..testing import breakage
@@ -57,10 +58,8 @@ class Exchange:
 
     async def refuse(self, status: int, headers: dict[str, str], body: str) -> None:
         """Answer with an error, without letting GitLab act on the request."""
-        fields = {"content-type": "text/plain", "content-length": str(len(body)), **headers}
-        raw = [(name.encode(), value.encode()) for name, value in fields.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-        await self._send({"type": "http.response.body", "body": body.encode()})
+        response = PlainTextResponse(body, status, {"content-type": "text/plain", **headers})
+        await response(self._request.scope, self._request.receive, self._send)
 
     async def drop(self) -> None:
         """Close the connection without an answer."""
@@ -98,26 +97,23 @@ async def silent(exchange: Exchange) -> None:
     await exchange.hang()
 
 
-async def lost(exchange: Exchange) -> None:
-    """GitLab acts, and the connection breaks before its answer."""
-    await exchange.act()
-    await exchange.drop()
+def _after_acting(fault: Fault) -> Fault:
+    async def acting(exchange: Exchange) -> None:
+        await exchange.act()
+        await fault(exchange)
+
+    return acting
 
 
-async def unheard(exchange: Exchange) -> None:
-    """GitLab acts, and its answer never reaches the bot, which waits for it."""
-    await exchange.act()
-    await exchange.hang()
+# GitLab acts, and the connection breaks before its answer.
+lost = _after_acting(dropped)
+# GitLab acts, and its answer never reaches the bot, which waits for it.
+unheard = _after_acting(silent)
 
 
 def given_up(status: int = 502) -> Fault:
     """GitLab acts, and a proxy in front of it answers with a gateway error."""
-
-    async def fault(exchange: Exchange) -> None:
-        await exchange.act()
-        await exchange.refuse(status, {}, "GitLab is not responding")
-
-    return fault
+    return _after_acting(refused(status, body="GitLab is not responding"))
 
 
 class Late:

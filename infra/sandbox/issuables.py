@@ -117,14 +117,8 @@ def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -
 def tag(actor: Actor, project: Project, name: str) -> None:
     """Tag the head of the default branch."""
     head = project.commits[project.branches[project.default_branch]]
-    data = payloads.push_event(
-        project,
-        ref=f"refs/tags/{name}",
-        before=payloads.NO_COMMIT,
-        after=head.sha,
-        commits=[head],
-        by=actor.user,
-    )
+    ref, before = f"refs/tags/{name}", payloads.NO_COMMIT
+    data = payloads.push_event(project, ref=ref, before=before, commits=[head], by=actor.user)
     actor.fire(project, "tag_push_events", data)
 
 
@@ -240,14 +234,8 @@ def _fire(
 def _fire_push(
     actor: Actor, project: Project, branch: str, before: str, commits: list[Commit]
 ) -> None:
-    data = payloads.push_event(
-        project,
-        ref=f"refs/heads/{branch}",
-        before=before,
-        after=commits[-1].sha,
-        commits=commits,
-        by=actor.user,
-    )
+    ref = f"refs/heads/{branch}"
+    data = payloads.push_event(project, ref=ref, before=before, commits=commits, by=actor.user)
     actor.fire(project, "push_events", data)
 
 

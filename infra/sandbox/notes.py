@@ -5,38 +5,38 @@ Quick actions are not extracted here; the API separates them from the text.
 
 import uuid
 from hashlib import sha1
+from typing import Any
 
 from . import payloads
 from .actor import Actor
 from .state import Awardable, AwardEmoji, Note, Noteable
 
 
-def comment(
-    actor: Actor,
-    noteable: Noteable,
-    body: str,
-    *,
-    internal: bool = False,
-    threaded: bool = False,
-    path: str | None = None,
-    line: int | None = None,
-    line_type: str | None = None,
-) -> Note:
-    """Add a comment; `threaded` starts a discussion that accepts replies."""
-    note = _add(actor, noteable, body)
-    note.internal, note.threaded = internal, threaded
-    note.path, note.line, note.line_type = path, line, line_type
+def comment(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
+    """Add a comment. `threaded=True` starts a discussion that accepts replies.
+
+    Args:
+        actor: the author.
+        noteable: the object that the comment is on.
+        body: the text.
+        fields: more fields of the `Note`.
+    """
+    note = _add(actor, noteable, body, **fields)
     _fire(actor, note, "create")
     return note
 
 
 def reply(actor: Actor, first: Note, body: str) -> Note:
     """Reply to a note, which becomes a discussion if it is not one yet."""
-    note = _add(actor, first.noteable, body)
-    note.discussion_id, note.internal = first.discussion_id, first.internal
-    first.threaded = note.threaded = True
-    _fire(actor, note, "create")
-    return note
+    first.threaded = True
+    return comment(
+        actor,
+        first.noteable,
+        body,
+        discussion_id=first.discussion_id,
+        internal=first.internal,
+        threaded=True,
+    )
 
 
 def edit(actor: Actor, note: Note, body: str) -> None:
@@ -56,7 +56,7 @@ def delete(actor: Actor, note: Note) -> None:
 
 def add_system_note(actor: Actor, noteable: Noteable, body: str) -> None:
     """Add a note that GitLab writes itself. It fires no webhook."""
-    _add(actor, noteable, body).system = True
+    _add(actor, noteable, body, system=True)
 
 
 def award(actor: Actor, awardable: Awardable, name: str) -> AwardEmoji:
@@ -80,16 +80,17 @@ def revoke(actor: Actor, emoji: AwardEmoji) -> None:
     _fire_emoji(actor, emoji, "revoke")
 
 
-def _add(actor: Actor, noteable: Noteable, body: str) -> Note:
+def _add(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
     now = actor.instance.now()
+    defaults = {"discussion_id": sha1(uuid.uuid4().bytes).hexdigest()}
     note = Note(
         id=actor.instance.next_id(Note),
         body=body,
         author=actor.user,
         noteable=noteable,
-        discussion_id=sha1(uuid.uuid4().bytes).hexdigest(),
         created_at=now,
         updated_at=now,
+        **(defaults | fields),
     )
     noteable.notes.append(note)
     actor.instance.touch()

@@ -101,9 +101,7 @@ def emoji_event(award: AwardEmoji, *, action: str, by: User) -> Json:
     return body
 
 
-def push_event(
-    where: Project, *, ref: str, before: str, after: str, commits: list[Commit], by: User
-) -> Json:
+def push_event(where: Project, *, ref: str, before: str, commits: list[Commit], by: User) -> Json:
     """A push to a branch or tag. Contains 20 commits at most, but counts all of them."""
     kind = "tag_push" if ref.startswith("refs/tags/") else "push"
     described = project(where)
@@ -111,10 +109,10 @@ def push_event(
         "object_kind": kind,
         "event_name": kind,
         "before": before,
-        "after": after,
+        "after": commits[-1].sha,
         "ref": ref,
         "ref_protected": ref.removeprefix("refs/heads/") == where.default_branch,
-        "checkout_sha": None if after == NO_COMMIT else after,
+        "checkout_sha": commits[-1].sha,
         "message": None,
         "user_id": by.id,
         "user_name": by.name,

@@ -3,7 +3,7 @@
 The tokens are plain words on purpose, so that nobody mistakes them for real ones.
 """
 
-from .state import DEVELOPER, GUEST, MAINTAINER, OWNER, Instance
+from .state import DEVELOPER, GUEST, MAINTAINER, OWNER, Instance, Snippet
 
 PROJECT = "demo/playground"
 BOT = "playground-bot"
@@ -34,10 +34,14 @@ def demo(instance: Instance) -> None:
     instance.add_label(project, "bug", color="#d9534f")
     instance.add_label(project, "docs", color="#0033cc")
     instance.add_commit(project, "main", "Add a README", author=root, added=("README.md",))
-    instance.add_snippet(
-        project,
+    snippet = Snippet(
+        id=instance.next_id(Snippet),
+        project=project,
         title="A greeting",
         file_name="greeting.py",
         content='print("Hello")\n',
         author=alice,
+        created_at=instance.now(),
+        updated_at=instance.now(),
     )
+    project.snippets[snippet.id] = snippet

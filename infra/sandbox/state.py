@@ -17,22 +17,10 @@ from urllib.parse import urlsplit
 GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
 
 TRIGGERS = (
-    "push_events",
-    "tag_push_events",
-    "issues_events",
-    "confidential_issues_events",
-    "note_events",
-    "confidential_note_events",
-    "merge_requests_events",
-    "job_events",
-    "pipeline_events",
-    "wiki_page_events",
-    "deployment_events",
-    "feature_flag_events",
-    "releases_events",
-    "milestone_events",
-    "emoji_events",
-    "resource_access_token_events",
+    *("push_events", "tag_push_events", "issues_events", "confidential_issues_events"),
+    *("note_events", "confidential_note_events", "merge_requests_events", "job_events"),
+    *("pipeline_events", "wiki_page_events", "deployment_events", "feature_flag_events"),
+    *("releases_events", "milestone_events", "emoji_events", "resource_access_token_events"),
 )
 
 _STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
@@ -263,15 +251,15 @@ Awardable = Issuable | Snippet | Note
 class HookEvent:
     """An entry of a hook's delivery history. Its `headers` have the secret token redacted."""
 
-    id: int
+    id: int = 0
     url: str
     trigger: str
     headers: dict[str, str]
     data: dict[str, object]
-    response_status: str
-    response_headers: dict[str, str]
-    response_body: str
-    execution_duration: float
+    response_status: str = "internal error"
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: str = ""
+    execution_duration: float = 0.0
     internal_error_message: str | None = None
 
     @property
@@ -469,23 +457,6 @@ class Instance:
         project.commits[commit.sha] = commit
         project.branches[branch] = commit.sha
         return commit
-
-    def add_snippet(
-        self, project: Project, *, title: str, file_name: str, content: str, author: User
-    ) -> Snippet:
-        now = self.now()
-        snippet = Snippet(
-            id=self.next_id(Snippet),
-            project=project,
-            title=title,
-            file_name=file_name,
-            content=content,
-            author=author,
-            created_at=now,
-            updated_at=now,
-        )
-        project.snippets[snippet.id] = snippet
-        return snippet
 
     def user(self, username: str) -> User:
         """The user with that name. Raises KeyError, naming it, if there is none."""

@@ -18,12 +18,11 @@ import re
 import threading
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
 import httpx
@@ -39,29 +38,22 @@ _RESPONSE_BYTES = 8 * 1024
 _AT_ONCE = 50
 _SENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
-_REMEMBERED_CHAINS = 10_000
 _REMEMBERED_EVENTS = 10_000  # per hook; GitLab deletes them after 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
 _FAILURES_UNTIL_DISABLED = 40
 _LONGEST_PAUSE = timedelta(hours=24)
 
 
-class Kind(NamedTuple):
-    """A kind of webhook: its trigger's name in the history, and its `X-Gitlab-Event`."""
-
-    trigger: str
-    header: str
-
-
-KINDS = {
-    "push_events": Kind("push_hooks", "Push Hook"),
-    "tag_push_events": Kind("tag_push_hooks", "Tag Push Hook"),
-    "issues_events": Kind("issue_hooks", "Issue Hook"),
-    "confidential_issues_events": Kind("confidential_issue_hooks", "Confidential Issue Hook"),
-    "note_events": Kind("note_hooks", "Note Hook"),
-    "confidential_note_events": Kind("confidential_note_hooks", "Confidential Note Hook"),
-    "merge_requests_events": Kind("merge_request_hooks", "Merge Request Hook"),
-    "emoji_events": Kind("emoji_hooks", "Emoji Hook"),
+# `X-Gitlab-Event` by trigger.
+HEADERS = {
+    "push_events": "Push Hook",
+    "tag_push_events": "Tag Push Hook",
+    "issues_events": "Issue Hook",
+    "confidential_issues_events": "Confidential Issue Hook",
+    "note_events": "Note Hook",
+    "confidential_note_events": "Confidential Note Hook",
+    "merge_requests_events": "Merge Request Hook",
+    "emoji_events": "Emoji Hook",
 }
 
 
@@ -89,7 +81,7 @@ class Webhooks:
         self._transport = transport
         self._thread = _DeliveryThread()
         self._slots = anyio.CapacityLimiter(_AT_ONCE)
-        self._chains: OrderedDict[str, set[int]] = OrderedDict()
+        self._chains: dict[str, set[int]] = {}
         self._sent: dict[tuple[str, int, int], list[float]] = {}
         self.under_way = 0
 
@@ -108,15 +100,15 @@ class Webhooks:
             if self.alert_status(hook) != "executable" or self._is_loop(hook, event_uuid):
                 continue
             chain = event_uuid or str(uuid.uuid4())
-            self._join_chain(hook, chain)
-            self._start(hook, KINDS[trigger], data, chain=chain)
+            self._chains.setdefault(chain, set()).add(hook.id)
+            self._start(hook, trigger, data, chain=chain)
 
     def send(
         self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
     ) -> Future[HookEvent]:
         """Send to one hook, disabled or not (test, resend)."""
         chain = str(uuid.uuid4())
-        return self._start(hook, KINDS[trigger], data, chain=chain, idempotency_key=idempotency_key)
+        return self._start(hook, trigger, data, chain=chain, idempotency_key=idempotency_key)
 
     def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
         """Whether a resend or a test is within the limit of five a minute; if so, count it."""
@@ -145,15 +137,10 @@ class Webhooks:
         fired = self._chains.get(event_uuid, set())
         return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
 
-    def _join_chain(self, hook: Hook, chain: str) -> None:
-        self._chains.setdefault(chain, set()).add(hook.id)
-        while len(self._chains) > _REMEMBERED_CHAINS:
-            self._chains.popitem(last=False)
-
     def _start(
         self,
         hook: Hook,
-        kind: Kind,
+        trigger: str,
         data: dict[str, Any],
         *,
         chain: str,
@@ -166,14 +153,14 @@ class Webhooks:
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._instance.version}",
             "Idempotency-Key": delivery_id,
-            "X-Gitlab-Event": kind.header,
+            "X-Gitlab-Event": HEADERS[trigger],
             "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
             "X-Gitlab-Instance": self._instance.url,
             EVENT_UUID_HEADER: chain,
             "webhook-id": delivery_id,
             "webhook-timestamp": str(int(self._instance.now().timestamp())),
         }
-        future = self._thread.submit(self._deliver(hook, kind, data, headers))
+        future = self._thread.submit(self._deliver(hook, data, headers))
         future.add_done_callback(self._finished)
         return future
 
@@ -183,7 +170,7 @@ class Webhooks:
             self._instance.touch()
 
     async def _deliver(
-        self, hook: Hook, kind: Kind, data: dict[str, Any], headers: dict[str, str]
+        self, hook: Hook, data: dict[str, Any], headers: dict[str, str]
     ) -> HookEvent:
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         if hook.signing_token:
@@ -194,15 +181,11 @@ class Webhooks:
         if hook.token:
             secret["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
         event = HookEvent(
-            id=0,
             url=hook.url,
-            trigger=kind.trigger,
+            # In the history, "Issue Hook" is "issue_hooks".
+            trigger=headers["X-Gitlab-Event"].lower().replace(" ", "_") + "s",
             headers=dict.fromkeys(secret, "[REDACTED]") | headers,
             data=data,
-            response_status="internal error",
-            response_headers={},
-            response_body="",
-            execution_duration=0.0,
         )
         async with self._slots:
             await self._exchange(hook, event, body, secret | headers)

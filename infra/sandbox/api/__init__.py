@@ -1,7 +1,7 @@
 """GitLab's REST API (`/api/v4`) over the state of a sandbox: the part that bots call.
 
 This module translates between HTTP and endpoints. The other modules each answer for one kind of
-resource.
+resource, and register their endpoints when they are imported.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..state import Instance
 from ..webhooks import EVENT_UUID_HEADER, Webhooks
-from . import (
+from . import (  # noqa: F401 - importing them registers their endpoints
     award_emoji,
     commits,
     discussions,
@@ -28,14 +28,12 @@ from . import (
     users,
 )
 from .auth import RateLimiter, authenticate, require_scope
-from .call import Call, Endpoint
+from .call import Call
+from .endpoints import ROUTES, Endpoint
 from .errors import ApiError
 from .params import read
 
 _REST = "/api/v4"
-
-# The most frequently called endpoints come first: routes are tried in order.
-_MODULES = (notes, users, issuables, discussions, award_emoji, labels, projects, commits, hooks)
 
 
 def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[BaseRoute]:
@@ -52,9 +50,8 @@ def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[B
         serve = _serve(instance, webhooks, limiter, endpoint, prefix)
         return Route(prefix + path, serve, methods=[method])
 
-    rest = [each for module in _MODULES for each in module.endpoint.routes]
     return [
-        *(route(method, _REST, path, endpoint) for method, path, endpoint in rest),
+        *(route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES),
         # A query reads, although it is sent with POST.
         route("POST", "/api", "/graphql", graphql.execute),
         Route(_REST + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),

@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from .. import entities, notes
 from ..state import Awardable, AwardEmoji, Commit
-from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call, Endpoints
+from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
+from .endpoints import endpoint, index, show
 from .errors import not_found, unauthorized
-from .pagination import page
 
 _NAME = re.compile(r"[a-z0-9_+-]{1,100}", re.ASCII)
 _AWARDS = [
@@ -20,13 +20,6 @@ _AWARDS = [
     for note in ("", "/notes/{note_id}")
 ]
 _AWARD = [f"{path}/{{award_id}}" for path in _AWARDS]
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", *_AWARDS)
-def index(call: Call) -> Response:
-    return page(call, _awardable(call).awards, entities.award_emoji)
 
 
 @endpoint("POST", *_AWARDS)
@@ -40,11 +33,6 @@ def create(call: Call) -> Response:
     except ValueError as error:
         raise not_found(f"Award Emoji {error}") from None
     return JSONResponse(entities.award_emoji(emoji), 201)
-
-
-@endpoint("GET", *_AWARD)
-def show(call: Call) -> Response:
-    return JSONResponse(entities.award_emoji(_find(call)))
 
 
 @endpoint("DELETE", *_AWARD)
@@ -65,3 +53,7 @@ def _awardable(call: Call) -> Awardable:
 def _find(call: Call) -> AwardEmoji:
     awards = {each.id: each for each in _awardable(call).awards}
     return call.find(awards, "award_id", "Award Emoji")
+
+
+index(*_AWARDS, find=lambda call: _awardable(call).awards, entity=entities.award_emoji)
+show(*_AWARD, find=_find, entity=entities.award_emoji)

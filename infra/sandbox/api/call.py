@@ -1,15 +1,9 @@
-"""One authenticated API request, and the endpoints that answer it.
+"""One authenticated API request, and the objects that its path names."""
 
-An endpoint is a function from a `Call` to a response. It does no I/O; the ones that wait for a
-webhook's receiver, as GitLab does, are async. It raises ApiError to refuse a request.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote
-
-from starlette.responses import Response
 
 from ..actor import Actor
 from ..state import (
@@ -27,35 +21,12 @@ from ..webhooks import Webhooks
 from .errors import ApiError, invalid, not_found
 from .params import Params
 
-Endpoint = Callable[["Call"], Response] | Callable[["Call"], Awaitable[Response]]
-
-_E = TypeVar("_E", bound=Endpoint)
 _T = TypeVar("_T")
 
 ISSUE = "/projects/{id}/issues/{issue_iid}"
 MERGE_REQUEST = "/projects/{id}/merge_requests/{merge_request_iid}"
 SNIPPET = "/projects/{id}/snippets/{snippet_id}"
 COMMIT = "/projects/{id}/repository/commits/{sha}"
-
-
-class Endpoints:
-    """The endpoints of one module: a decorator that records method, path and function.
-
-    endpoint = Endpoints()
-
-    @endpoint("GET", "/user")
-    def current(call: Call) -> Response: ...
-    """
-
-    def __init__(self) -> None:
-        self.routes: list[tuple[str, str, Endpoint]] = []
-
-    def __call__(self, method: str, *paths: str) -> Callable[[_E], _E]:
-        def register(function: _E) -> _E:
-            self.routes += [(method, path, function) for path in paths]
-            return function
-
-        return register
 
 
 @dataclass(frozen=True, slots=True)

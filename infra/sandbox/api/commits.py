@@ -6,28 +6,10 @@ After https://docs.gitlab.com/api/commits/.
 from starlette.responses import JSONResponse, Response
 
 from .. import entities, notes
-from .call import COMMIT, Call, Endpoints
+from ..state import Commit, Note
+from .call import COMMIT, Call
+from .endpoints import endpoint, index, show
 from .notes import require_text
-from .pagination import page
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", "/projects/{id}/repository/commits")
-def index(call: Call) -> Response:
-    return page(call, list(reversed(call.project.commits.values())), entities.commit)
-
-
-@endpoint("GET", COMMIT)
-def show(call: Call) -> Response:
-    return JSONResponse(entities.commit(call.commit))
-
-
-@endpoint("GET", f"{COMMIT}/comments")
-def comments(call: Call) -> Response:
-    return page(
-        call, [note for note in call.commit.notes if not note.system], entities.commit_comment
-    )
 
 
 @endpoint("POST", f"{COMMIT}/comments")
@@ -44,3 +26,16 @@ def comment(call: Call) -> Response:
         line_type=params.text("line_type"),
     )
     return JSONResponse(entities.commit_comment(note), 201)
+
+
+def _commits(call: Call) -> list[Commit]:
+    return list(reversed(call.project.commits.values()))
+
+
+def _comments(call: Call) -> list[Note]:
+    return [note for note in call.commit.notes if not note.system]
+
+
+index("/projects/{id}/repository/commits", find=_commits, entity=entities.commit)
+show(COMMIT, find=lambda call: call.commit, entity=entities.commit)
+index(f"{COMMIT}/comments", find=_comments, entity=entities.commit_comment)

@@ -1,23 +1,16 @@
 """`…/discussions`: notes with their replies. After https://docs.gitlab.com/api/discussions/."""
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from .. import entities, notes
 from ..state import Note
-from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call, Endpoints
+from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call
+from .endpoints import endpoint, index, show
 from .errors import not_found
 from .notes import post
-from .pagination import page
 
 _DISCUSSIONS = [f"{path}/discussions" for path in (ISSUE, MERGE_REQUEST, SNIPPET, COMMIT)]
 _DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", *_DISCUSSIONS)
-def index(call: Call) -> Response:
-    return page(call, list(_discussions(call).values()), entities.discussion)
 
 
 @endpoint("POST", *_DISCUSSIONS)
@@ -31,11 +24,6 @@ def create(call: Call) -> Response:
     )
 
 
-@endpoint("GET", *_DISCUSSION)
-def show(call: Call) -> Response:
-    return JSONResponse(entities.discussion(_find(call)))
-
-
 @endpoint("POST", *(f"{path}/notes" for path in _DISCUSSION))
 def reply(call: Call) -> Response:
     first = _find(call)[0]
@@ -44,16 +32,20 @@ def reply(call: Call) -> Response:
     )
 
 
-def _discussions(call: Call) -> dict[str, list[Note]]:
+def _discussions(call: Call) -> list[list[Note]]:
     found: dict[str, list[Note]] = {}
     for note in call.noteable.notes:
         if call.may_see(note):
             found.setdefault(note.discussion_id, []).append(note)
-    return found
+    return list(found.values())
 
 
 def _find(call: Call) -> list[Note]:
-    found = _discussions(call).get(call.text("discussion_id"))
-    if not found:
-        raise not_found("Discussion")
-    return found
+    for notes_in_thread in _discussions(call):
+        if notes_in_thread[0].discussion_id == call.text("discussion_id"):
+            return notes_in_thread
+    raise not_found("Discussion")
+
+
+index(*_DISCUSSIONS, find=_discussions, entity=entities.discussion)
+show(*_DISCUSSION, find=_find, entity=entities.discussion)

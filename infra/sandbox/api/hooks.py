@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from .. import entities, payloads
 from ..state import MAINTAINER, TRIGGERS, Hook, HookEvent, Project, User
-from ..webhooks import KINDS, signing_key
-from .call import Call, Endpoints
+from ..webhooks import HEADERS, signing_key
+from .call import Call
+from .endpoints import endpoint
 from .errors import ApiError, invalid, invalid_field
 from .pagination import page
 
@@ -25,7 +26,7 @@ _CATEGORIES = {
     "client_failure": range(400, 500),
     "server_failure": range(500, 600),
 }
-_TRIGGERS_OF = {kind.trigger: name for name, kind in KINDS.items()}
+_TRIGGERS_OF = {header: trigger for trigger, header in HEADERS.items()}
 # The tests that GitLab can send, with its message if the project has nothing to send; the
 # sandbox never has jobs, pipelines, wikis, releases or access tokens.
 _MISSING = {
@@ -43,11 +44,9 @@ _MISSING = {
     "resource_access_token_events": "Ensure the project has resource access tokens.",
 }
 
-endpoint = Endpoints()
-
 
 @endpoint("GET", _HOOKS)
-def index(call: Call) -> Response:
+def list_all(call: Call) -> Response:
     call.require(MAINTAINER)
     return page(call, list(call.project.hooks.values()), lambda each: _entity(call, each))
 
@@ -66,7 +65,7 @@ def create(call: Call) -> Response:
 
 
 @endpoint("GET", _HOOK)
-def show(call: Call) -> Response:
+def show_one(call: Call) -> Response:
     return JSONResponse(_entity(call, _find(call)))
 
 
@@ -106,7 +105,7 @@ async def resend(call: Call) -> Response:
         message = "The hook URL has changed. This log entry cannot be retried."
         raise ApiError(422, {"message": message})
     _throttle(call, "resend", hook.id)
-    trigger = _TRIGGERS_OF[event.trigger]
+    trigger = _TRIGGERS_OF[event.headers["X-Gitlab-Event"]]
     sent = await asyncio.wrap_future(
         call.webhooks.send(hook, trigger, event.data, idempotency_key=event.delivery_id)
     )
@@ -215,12 +214,7 @@ def _sample(project: Project, trigger: str, by: User) -> dict[str, Any] | None:
             return payloads.emoji_event(awards[-1], action="award", by=by) if awards else None
         case "push_events" | "tag_push_events" if project.commits:
             commit = list(project.commits.values())[-1]
-            return payloads.push_event(
-                project,
-                ref="refs/tags/v1.0.0" if trigger == "tag_push_events" else "refs/heads/main",
-                before=commit.parents[0] if commit.parents else payloads.NO_COMMIT,
-                after=commit.sha,
-                commits=[commit],
-                by=by,
-            )
+            ref = "refs/tags/v1.0.0" if trigger == "tag_push_events" else "refs/heads/main"
+            before = commit.parents[0] if commit.parents else payloads.NO_COMMIT
+            return payloads.push_event(project, ref=ref, before=before, commits=[commit], by=by)
     return None

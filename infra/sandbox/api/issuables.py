@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from .. import entities, issuables
 from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, MergeRequest, Project, User
-from .call import ISSUE, MERGE_REQUEST, Call, Endpoints
+from .call import ISSUE, MERGE_REQUEST, Call
+from .endpoints import endpoint, show
 from .errors import ApiError, invalid_field, unauthorized
 from .pagination import ORDER, ordered, page
 from .params import Params
@@ -41,8 +42,6 @@ _BRANCH_FILTERS = {
     "target_branch": (Params.text, lambda each, value: each.target_branch == value),
 }
 
-endpoint = Endpoints()
-
 
 @endpoint("GET", "/projects/{id}/issues")
 def issues(call: Call) -> Response:
@@ -53,11 +52,6 @@ def issues(call: Call) -> Response:
 @endpoint("GET", "/projects/{id}/merge_requests")
 def merge_requests(call: Call) -> Response:
     return _list(call, call.project.merge_requests.values(), _FILTERS | _BRANCH_FILTERS)
-
-
-@endpoint("GET", ISSUE, MERGE_REQUEST)
-def show(call: Call) -> Response:
-    return _shown(_issuable(call))
 
 
 @endpoint("POST", "/projects/{id}/issues")
@@ -191,3 +185,6 @@ def _require_merger(call: Call, merge_request: MergeRequest) -> None:
     protected = merge_request.target_branch == project.default_branch
     if project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
         raise unauthorized()
+
+
+show(ISSUE, MERGE_REQUEST, find=_issuable, entity=entities.issuable)

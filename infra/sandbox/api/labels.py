@@ -6,21 +6,13 @@ from starlette.responses import JSONResponse, Response
 
 from .. import entities
 from ..state import PLANNER, Label, Project
-from .call import Call, Endpoints
+from .call import Call
+from .endpoints import endpoint, index, show
 from .errors import ApiError, invalid_field, not_found
-from .pagination import page
 
 _LABELS = "/projects/{id}/labels"
 _LABEL = f"{_LABELS}/{{label_id}}"
 _COLOR = re.compile(r"#[0-9a-f]{3}(?:[0-9a-f]{3})?|[a-z]+", re.IGNORECASE)
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", _LABELS)
-def index(call: Call) -> Response:
-    found = sorted(call.project.labels.values(), key=lambda each: each.name.lower())
-    return page(call, found, entities.label)
 
 
 @endpoint("POST", _LABELS)
@@ -35,11 +27,6 @@ def create(call: Call) -> Response:
     )
     call.instance.touch()
     return JSONResponse(entities.label(label), 201)
-
-
-@endpoint("GET", _LABEL)
-def show(call: Call) -> Response:
-    return JSONResponse(entities.label(_find(call)))
 
 
 @endpoint("PUT", _LABEL)
@@ -87,3 +74,11 @@ def _validated_color(text: str) -> str:
 def _refuse_taken(project: Project, name: str) -> None:
     if name in project.labels:
         raise ApiError(409, {"message": "Label already exists"})
+
+
+def _sorted(call: Call) -> list[Label]:
+    return sorted(call.project.labels.values(), key=lambda each: each.name.lower())
+
+
+index(_LABELS, find=_sorted, entity=entities.label)
+show(_LABEL, find=_find, entity=entities.label)

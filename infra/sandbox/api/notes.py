@@ -8,15 +8,14 @@ from starlette.responses import JSONResponse, Response
 from .. import entities, notes, quick_actions
 from ..issuables import apply_quick_actions
 from ..state import MAINTAINER, PLANNER, Issuable, Note, Noteable
-from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call, Endpoints
+from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
+from .endpoints import endpoint, show
 from .errors import ApiError, invalid
 from .pagination import ORDER, ordered, page
 
 _NOTES = [f"{noteable}/notes" for noteable in (ISSUE, MERGE_REQUEST, SNIPPET)]
 _NOTE = [f"{path}/{{note_id}}" for path in _NOTES]
 _FILTERS = {"all_notes": (True, False), "only_comments": (False,), "only_activity": (True,)}
-
-endpoint = Endpoints()
 
 
 @endpoint("POST", *_NOTES)
@@ -32,16 +31,11 @@ def create(call: Call) -> Response:
 
 
 @endpoint("GET", *_NOTES)
-def index(call: Call) -> Response:
+def list_all(call: Call) -> Response:
     system = _FILTERS[call.params.choice("activity_filter", _FILTERS, "all_notes")]
     found = [each for each in call.noteable.notes if each.system in system and call.may_see(each)]
     defaults = ORDER | {"activity_filter": "all_notes"}
     return page(call, ordered(call, found), entities.note, defaults=defaults)
-
-
-@endpoint("GET", *_NOTE)
-def show(call: Call) -> Response:
-    return JSONResponse(entities.note(call.note))
 
 
 @endpoint("PUT", *_NOTE)
@@ -100,3 +94,6 @@ def _apply_allowed(
     if noteable.author is call.user or noteable.project.access_level(call.user) >= PLANNER:
         return apply_quick_actions(call.actor, noteable, actions)
     return [], [each.failure for each in actions]
+
+
+show(*_NOTE, find=lambda call: call.note, entity=entities.note)

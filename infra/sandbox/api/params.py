@@ -1,16 +1,18 @@
 """The parameters of an API request, from its query, JSON or form, with GitLab's error messages."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from .errors import ApiError, invalid
 
 _FLAGS = {
-    **dict.fromkeys((True, "true", "1", "t", "on", "yes"), True),
-    **dict.fromkeys((False, "false", "0", "f", "off", "no"), False),
+    **dict.fromkeys(("true", "1", "t", "on", "yes"), True),
+    **dict.fromkeys(("false", "0", "f", "off", "no"), False),
 }
+
+_T = TypeVar("_T")
 
 
 class Params:
@@ -27,12 +29,7 @@ class Params:
         return name in self.values
 
     def text(self, name: str) -> str | None:
-        value = self.values.get(name)
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if not isinstance(value, str | int | float | None):
-            raise invalid(name)
-        return None if value is None else str(value)
+        return self._converted(name, _text)
 
     def required(self, name: str) -> str:
         value = self.text(name)
@@ -42,56 +39,31 @@ class Params:
 
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
         value = self.text(name)
-        if value is None:
-            return default
-        if value not in values:
+        if value is not None and value not in values:
             raise invalid(name, "does not have a valid value")
-        return value
+        return default if value is None else value
 
     def number(self, name: str, default: int) -> int:
-        value = self.text(name)
-        try:
-            return default if value is None else int(value)
-        except ValueError:
-            raise invalid(name) from None
+        value = self._converted(name, int)
+        return default if value is None else value
 
     def flag(self, name: str) -> bool | None:
-        value = self.values.get(name)
-        try:
-            return (
-                None
-                if value is None
-                else _FLAGS[value.lower() if isinstance(value, str) else value]
-            )
-        except (KeyError, TypeError):
-            raise invalid(name) from None
+        return self._converted(name, lambda value: _FLAGS[str(value).lower()])
 
     def names(self, name: str) -> tuple[str, ...] | None:
         """Names in a list, or in one string separated by commas (labels)."""
-        listed = self._list(name)
-        if listed is None:
-            return None
-        if not all(isinstance(each, str) for each in listed):
-            raise invalid(name)
-        return tuple(each.strip() for each in listed if each.strip())
+        return self._converted(name, lambda value: tuple(map(_text, _list(value))))
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
         """Numbers in a list, or in one string separated by commas (user ids)."""
-        listed = self._list(name)
-        try:
-            return (
-                None if listed is None else tuple(int(each) for each in listed if str(each).strip())
-            )
-        except (TypeError, ValueError):
-            raise invalid(name) from None
+        return self._converted(name, lambda value: tuple(map(int, _list(value))))
 
-    def _list(self, name: str) -> list[Any] | None:
+    def _converted(self, name: str, convert: Callable[[Any], _T]) -> _T | None:
         value = self.values.get(name)
-        if isinstance(value, str | int):
-            return str(value).split(",")
-        if not isinstance(value, list | None):
-            raise invalid(name)
-        return value
+        try:
+            return None if value is None else convert(value)
+        except (KeyError, TypeError, ValueError):
+            raise invalid(name) from None
 
 
 def read(query: str, content_type: str, body: bytes) -> Params:
@@ -132,3 +104,15 @@ def _pairs(text: str) -> dict[str, Any]:
         else:
             values[name] = value
     return values
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise TypeError("neither a string nor a number")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    listed = value if isinstance(value, list) else _text(value).split(",")
+    stripped = [each.strip() if isinstance(each, str) else each for each in listed]
+    return [each for each in stripped if each != ""]

@@ -3,22 +3,10 @@
 from starlette.responses import JSONResponse, Response
 
 from .. import entities
-from ..state import User
-from .call import Call, Endpoints
+from ..state import Project, User
+from .call import Call
+from .endpoints import endpoint, index, show
 from .pagination import page
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", "/projects")
-def index(call: Call) -> Response:
-    readable = [each for each in call.instance.projects.values() if each.can_read(call.user)]
-    return page(call, readable, entities.project)
-
-
-@endpoint("GET", "/projects/{id}")
-def show(call: Call) -> Response:
-    return JSONResponse(entities.project(call.project))
 
 
 @endpoint("GET", "/projects/{id}/members", "/projects/{id}/members/all")
@@ -34,3 +22,11 @@ def member(call: Call) -> Response:
 
 def _members(call: Call) -> dict[int, User]:
     return {number: call.instance.users[number] for number in call.project.members}
+
+
+def _readable(call: Call) -> list[Project]:
+    return [each for each in call.instance.projects.values() if each.can_read(call.user)]
+
+
+index("/projects", find=_readable, entity=entities.project)
+show("/projects/{id}", find=lambda call: call.project, entity=entities.project)

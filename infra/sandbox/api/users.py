@@ -3,18 +3,13 @@
 from starlette.responses import JSONResponse, Response
 
 from .. import entities
-from .call import Call, Endpoints
-
-endpoint = Endpoints()
-
-
-@endpoint("GET", "/user")
-def current(call: Call) -> Response:
-    return JSONResponse(entities.current_user(call.user))
+from ..state import User
+from .call import Call
+from .endpoints import endpoint, show
 
 
 @endpoint("GET", "/users")
-def index(call: Call) -> Response:
+def list_all(call: Call) -> Response:
     username = call.params.text("username")
     found = [
         user
@@ -24,11 +19,14 @@ def index(call: Call) -> Response:
     return JSONResponse([entities.user(user) for user in found])
 
 
-@endpoint("GET", "/users/{user_id}")
-def show(call: Call) -> Response:
-    return JSONResponse(entities.user_profile(call.find(call.instance.users, "user_id", "User")))
-
-
 @endpoint("GET", "/version")
 def version(call: Call) -> Response:
     return JSONResponse({"version": call.instance.version, "revision": "sandbox"})
+
+
+def _user(call: Call) -> User:
+    return call.find(call.instance.users, "user_id", "User")
+
+
+show("/user", find=lambda call: call.user, entity=entities.current_user)
+show("/users/{user_id}", find=_user, entity=entities.user_profile)
