@@ -93,7 +93,7 @@ def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
     merge_request.merge_commit_sha = commit.sha
     _stamp(actor, merge_request)
     _fire_change(actor, merge_request, "merge", before)
-    _fire_push(actor, project, target, commit.parents[0], [commit])
+    _fire_push(actor, project, f"refs/heads/{target}", commit.parents[0], [commit])
     return commit
 
 
@@ -104,8 +104,7 @@ def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -
     """
     before = project.branches.get(branch, payloads.NO_COMMIT)
     commits = [_commit(actor, project, branch, message) for message in messages]
-    actor.instance.touch()
-    _fire_push(actor, project, branch, before, commits)
+    _fire_push(actor, project, f"refs/heads/{branch}", before, commits)
     for merge_request in project.merge_requests.values():
         if merge_request.source_branch == branch and merge_request.state == "opened":
             oldrev, merge_request.sha = merge_request.sha, commits[-1].sha
@@ -117,9 +116,7 @@ def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -
 def tag(actor: Actor, project: Project, name: str) -> None:
     """Tag the head of the default branch."""
     head = project.commits[project.branches[project.default_branch]]
-    ref, before = f"refs/tags/{name}", payloads.NO_COMMIT
-    data = payloads.push_event(project, ref=ref, before=before, commits=[head], by=actor.user)
-    actor.fire(project, "tag_push_events", data)
+    _fire_push(actor, project, f"refs/tags/{name}", payloads.NO_COMMIT, [head])
 
 
 def apply_quick_actions(
@@ -160,7 +157,6 @@ def _open(
         **fields,
     )
     opened[issuable.iid] = issuable
-    actor.instance.touch()
     _fire(actor, issuable, "open", payloads.all_new(payloads.tracked(issuable)))
     apply_quick_actions(actor, issuable, actions)
     return issuable
@@ -213,7 +209,6 @@ def _stamp(actor: Actor, issuable: Issuable, *, rewritten: bool = False) -> None
 
 
 def _fire_change(actor: Actor, issuable: Issuable, action: str, before: Json) -> None:
-    actor.instance.touch()
     _fire(actor, issuable, action, payloads.changes(before, payloads.tracked(issuable)))
 
 
@@ -232,11 +227,11 @@ def _fire(
 
 
 def _fire_push(
-    actor: Actor, project: Project, branch: str, before: str, commits: list[Commit]
+    actor: Actor, project: Project, ref: str, before: str, commits: list[Commit]
 ) -> None:
-    ref = f"refs/heads/{branch}"
+    trigger = "tag_push_events" if ref.startswith("refs/tags/") else "push_events"
     data = payloads.push_event(project, ref=ref, before=before, commits=commits, by=actor.user)
-    actor.fire(project, "push_events", data)
+    actor.fire(project, trigger, data)
 
 
 def _add_system_notes(actor: Actor, issuable: Issuable, before: Json) -> None:

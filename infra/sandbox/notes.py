@@ -45,13 +45,11 @@ def edit(actor: Actor, note: Note, body: str) -> None:
     note.body = body
     note.updated_at = actor.instance.now()
     note.updated_by = actor.user
-    actor.instance.touch()
     _fire(actor, note, "update")
 
 
 def delete(actor: Actor, note: Note) -> None:
     note.noteable.notes.remove(note)
-    actor.instance.touch()
 
 
 def add_system_note(actor: Actor, noteable: Noteable, body: str) -> None:
@@ -93,7 +91,6 @@ def _add(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
         **(defaults | fields),
     )
     noteable.notes.append(note)
-    actor.instance.touch()
     return note
 
 
@@ -104,6 +101,5 @@ def _fire(actor: Actor, note: Note, action: str) -> None:
 
 
 def _fire_emoji(actor: Actor, emoji: AwardEmoji, action: str) -> None:
-    actor.instance.touch()
     data = payloads.emoji_event(emoji, action=action, by=actor.user)
     actor.fire(emoji.awardable.project, "emoji_events", data)

@@ -118,7 +118,7 @@ class Sandbox:
         triggers: Iterable[str] = TRIGGERS,
     ) -> Hook:
         """Add a webhook to the project, with every trigger by default."""
-        with self.instance.changed:
+        with self.instance.changing():
             hook = Hook(
                 id=self.instance.next_id(Hook),
                 project=self.project,
@@ -239,5 +239,5 @@ class Sandbox:
 
     @contextmanager
     def _acting(self, username: str) -> Iterator[Actor]:
-        with self.instance.changed:
+        with self.instance.changing():
             yield Actor(self.instance.user(username), self.webhooks)

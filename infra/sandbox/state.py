@@ -9,6 +9,7 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -359,8 +360,8 @@ _FIRST_IDS: dict[type, int] = {
 class Instance:
     """One GitLab: its address, its users and projects, and the lock around them.
 
-    Hold `changed` while reading or writing state that other threads may touch. Call `touch()`
-    after a change to wake the threads that wait for one.
+    Hold `changed` while reading state that other threads may change, and `changing()` while
+    changing it.
     """
 
     def __init__(self, *, url: str, version: str, now: Callable[[], datetime]) -> None:
@@ -375,9 +376,14 @@ class Instance:
             kind: itertools.count(first) for kind, first in _FIRST_IDS.items()
         }
 
-    def touch(self) -> None:
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for a change, then wake the threads that wait for one."""
         with self.changed:
-            self.changed.notify_all()
+            try:
+                yield
+            finally:
+                self.changed.notify_all()
 
     def next_id(self, kind: type) -> int:
         return next(self._ids[kind])

@@ -146,7 +146,7 @@ class Webhooks:
         chain: str,
         idempotency_key: str | None = None,
     ) -> Future[HookEvent]:
-        with self._instance.changed:
+        with self._instance.changing():
             self.under_way += 1
         delivery_id = idempotency_key or str(uuid.uuid4())
         headers = {
@@ -165,9 +165,8 @@ class Webhooks:
         return future
 
     def _finished(self, future: Future[HookEvent]) -> None:
-        with self._instance.changed:
+        with self._instance.changing():
             self.under_way -= 1
-            self._instance.touch()
 
     async def _deliver(
         self, hook: Hook, data: dict[str, Any], headers: dict[str, str]
@@ -224,7 +223,7 @@ class Webhooks:
             return await client.post(hook.url, content=body, headers=headers)
 
     def _record(self, hook: Hook, event: HookEvent) -> None:
-        with self._instance.changed:
+        with self._instance.changing():
             event.id = self._instance.next_id(HookEvent)
             hook.events.append(event)
             del hook.events[:-_REMEMBERED_EVENTS]
@@ -233,7 +232,6 @@ class Webhooks:
             elif self._disable_failing:
                 hook.failures += 1
                 hook.disabled_until = _disabled_until(hook.failures, self._instance.now())
-            self._instance.touch()
 
 
 class _DeliveryThread:

@@ -65,7 +65,7 @@ def _serve(
         headers = {"X-Request-Id": uuid.uuid4().hex}
         try:
             body = await request.body()
-            with instance.changed:
+            with instance.changing():
                 token = authenticate(instance, request.headers)
                 headers |= limiter.count(token.user.id, instance.now().timestamp())
                 require_scope(token, request.method if prefix == _REST else "GET")

@@ -60,7 +60,6 @@ def create(call: Call) -> Response:
     _fill(call, hook)
     hook.id = instance.next_id(Hook)
     project.hooks[hook.id] = hook
-    instance.touch()
     return JSONResponse(_entity(call, hook), 201)
 
 
@@ -78,7 +77,6 @@ def update(call: Call) -> Response:
         hook.url, hook.token = url, ""
     _fill(call, hook)
     hook.failures, hook.disabled_until = 0, None
-    call.instance.touch()
     return JSONResponse(_entity(call, hook))
 
 
@@ -86,7 +84,6 @@ def update(call: Call) -> Response:
 def delete(call: Call) -> Response:
     hook = _find(call)
     del hook.project.hooks[hook.id]
-    call.instance.touch()
     return Response(status_code=204)
 
 

@@ -25,7 +25,6 @@ def create(call: Call) -> Response:
     label = call.instance.add_label(
         project, name, color=color, description=params.text("description")
     )
-    call.instance.touch()
     return JSONResponse(entities.label(label), 201)
 
 
@@ -42,7 +41,6 @@ def update(call: Call) -> Response:
         project.labels[new_name] = project.labels.pop(label.name)
         label.name = new_name
     label.updated_at = call.instance.now()
-    call.instance.touch()
     return JSONResponse(entities.label(label))
 
 
@@ -53,7 +51,6 @@ def delete(call: Call) -> Response:
     del call.project.labels[label.name]
     for issuable in call.project.issuables:
         issuable.labels = [each for each in issuable.labels if each is not label]
-    call.instance.touch()
     return Response(status_code=204)
 
 
