@@ -101,14 +101,14 @@ class Webhooks:
                 continue
             chain = event_uuid or str(uuid.uuid4())
             self._chains.setdefault(chain, set()).add(hook.id)
-            self._start(hook, trigger, data, chain=chain)
+            self._start(hook, trigger, data, chain, str(uuid.uuid4()))
 
     def send(
         self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
     ) -> Future[HookEvent]:
         """Send to one hook, disabled or not (test, resend)."""
-        chain = str(uuid.uuid4())
-        return self._start(hook, trigger, data, chain=chain, idempotency_key=idempotency_key)
+        delivery_id = idempotency_key or str(uuid.uuid4())
+        return self._start(hook, trigger, data, str(uuid.uuid4()), delivery_id)
 
     def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
         """Whether a resend or a test is within the limit of five a minute; if so, count it."""
@@ -138,17 +138,10 @@ class Webhooks:
         return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
 
     def _start(
-        self,
-        hook: Hook,
-        trigger: str,
-        data: dict[str, Any],
-        *,
-        chain: str,
-        idempotency_key: str | None = None,
+        self, hook: Hook, trigger: str, data: dict[str, Any], chain: str, delivery_id: str
     ) -> Future[HookEvent]:
         with self._instance.changing():
             self.under_way += 1
-        delivery_id = idempotency_key or str(uuid.uuid4())
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._instance.version}",

@@ -1,30 +1,13 @@
 """The answer that a bot receives, and what GitLab has done, for each fault."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.sandbox.faults import (
-    Exchange,
-    Fault,
-    Faults,
-    Late,
-    dropped,
-    given_up,
-    killing,
-    lost,
-    passed,
-    refused,
-    silent,
-    unheard,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from infra.sandbox import faults as gitlab
+from infra.sandbox.faults import Exchange, Fault, Faults
 
 NOTES = "/api/v4/projects/71/issues/1/notes"
 
@@ -58,16 +41,16 @@ def kill(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("fault", "answer", "done"),
     [
-        (passed, 201, True),
-        (refused(503), 503, False),
-        (given_up(504), 504, True),
-        (dropped, "disconnected", False),
-        (lost, "disconnected", True),
-        (silent, "timeout", False),
-        (unheard, "timeout", True),
-        (killing(kill, "before"), "disconnected", False),
-        (killing(kill, "during"), "disconnected", True),
-        (killing(kill, "after"), 201, True),
+        (gitlab.passed, 201, True),
+        (gitlab.refused(503), 503, False),
+        (gitlab.given_up(504), 504, True),
+        (gitlab.dropped, "disconnected", False),
+        (gitlab.lost, "disconnected", True),
+        (gitlab.silent, "timeout", False),
+        (gitlab.unheard, "timeout", True),
+        (gitlab.killing(kill, "before"), "disconnected", False),
+        (gitlab.killing(kill, "during"), "disconnected", True),
+        (gitlab.killing(kill, "after"), 201, True),
     ],
 )
 def test_a_fault_decides_the_answer_and_whether_gitlab_acts(
@@ -84,13 +67,13 @@ def test_a_fault_decides_the_answer_and_whether_gitlab_acts(
 
 
 def test_a_refusal_has_headers_and_a_body(client: httpx.Client, faults: Faults) -> None:
-    faults.once(refused(429, {"retry-after": "7"}, "Retry later\n"))
+    faults.once(gitlab.refused(429, {"retry-after": "7"}, "Retry later\n"))
     answer = client.post(NOTES, json={"body": "Hello"})
     assert (answer.headers["retry-after"], answer.text) == ("7", "Retry later\n")
 
 
 def test_delays_writes(client: httpx.Client, faults: Faults, in_process: Sandbox) -> None:
-    late = Late(refused(504))
+    late = gitlab.Late(gitlab.refused(504))
     faults.once(late, times=2)
     assert [post(client), post(client)] == [504, 504]
     assert notes(in_process) == []
@@ -100,7 +83,7 @@ def test_delays_writes(client: httpx.Client, faults: Faults, in_process: Sandbox
 
 
 def test_injects_a_fault_only_into_matching_requests(client: httpx.Client, faults: Faults) -> None:
-    faults.once(refused(500), method="POST", path="/notes")
+    faults.once(gitlab.refused(500), method="POST", path="/notes")
     assert client.get(NOTES).status_code == 200
     assert [post(client), post(client)] == [500, 201]
 

@@ -1,19 +1,14 @@
 """The sandbox as tests and benchmarks use it."""
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from infra.sandbox import ALICE_TOKEN, Sandbox
 from infra.sandbox.server import serve
-
-if TYPE_CHECKING:
-    from infra.sandbox.state import Instance
-    from tests.infra.sandbox.conftest import Receiver
+from infra.sandbox.state import Instance
+from tests.infra.sandbox.conftest import Receiver
 
 
 def get(url: str, token: str = ALICE_TOKEN) -> httpx.Response:

@@ -1,17 +1,12 @@
 """Issues and merge requests over the API."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+import httpx
 import pytest
 
-from infra.sandbox import BOB_TOKEN, BOT_TOKEN, Sandbox
-
-if TYPE_CHECKING:
-    import httpx
-
-    from tests.infra.sandbox.conftest import Connect
+from infra.sandbox import BOB_TOKEN, Sandbox
+from tests.infra.sandbox.conftest import Connect
 
 PROJECT = "/projects/demo%2Fplayground"
 ISSUES = f"{PROJECT}/issues"
@@ -48,13 +43,6 @@ def test_replaces_all_labels(alice: httpx.Client) -> None:
     alice.post(ISSUES, json={"title": "Help", "labels": ["a", "b"]})
     assert alice.put(f"{ISSUES}/1", json={"labels": ["c"]}).json()["labels"] == ["c"]
     assert alice.put(f"{ISSUES}/1", json={"labels": ""}).json()["labels"] == []
-
-
-@pytest.mark.parametrize("title", ["", "  ", "x" * 256])
-def test_refuses_an_invalid_title(alice: httpx.Client, title: str) -> None:
-    answer = alice.post(ISSUES, json={"title": title})
-    assert answer.status_code == 400
-    assert "title" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -117,32 +105,6 @@ def test_refuses_to_merge_a_draft_a_stale_head_or_a_merged_one(alice: httpx.Clie
     assert alice.put(f"{MERGE_REQUEST}/merge").status_code == 405
 
 
-def test_developers_may_not_merge_into_the_default_branch(
-    alice: httpx.Client, connect: Connect
-) -> None:
-    open_merge_request(alice)
-    answer = connect(BOT_TOKEN).put(f"{MERGE_REQUEST}/merge")
-    assert (answer.status_code, answer.json()) == (401, {"message": "401 Unauthorized"})
-
-
-@pytest.mark.parametrize(
-    ("fields", "status", "message"),
-    [
-        ({}, 409, "merge request already exists for this source branch: !1"),
-        ({"source_branch": "main"}, 422, "same project/branch for source and target"),
-        ({"target_branch": "nowhere"}, 400, "does not exist"),
-        ({"source_branch": None}, 400, "source_branch is missing"),
-    ],
-)
-def test_refuses_an_impossible_merge_request(
-    alice: httpx.Client, fields: dict[str, str | None], status: int, message: str
-) -> None:
-    open_merge_request(alice)
-    answer = alice.post(MERGE_REQUESTS, json=FIELDS | fields)
-    assert answer.status_code == status
-    assert message in answer.text
-
-
 def test_closes_a_merge_request_without_merging_it(alice: httpx.Client) -> None:
     open_merge_request(alice)
     closed = alice.put(f"{MERGE_REQUEST}", json={"state_event": "close"}).json()
@@ -151,15 +113,9 @@ def test_closes_a_merge_request_without_merging_it(alice: httpx.Client) -> None:
     assert alice.get(f"{MERGE_REQUESTS}?state=opened").json() == []
 
 
-def test_creates_a_label_once(alice: httpx.Client, connect: Connect) -> None:
-    label = {"name": "needs review", "color": "#ff0000"}
-    created = alice.post(LABELS, json=label)
+def test_creates_a_label(alice: httpx.Client) -> None:
+    created = alice.post(LABELS, json={"name": "needs review", "color": "#ff0000"})
     assert (created.status_code, created.json()["name"]) == (201, "needs review")
-    again = alice.post(LABELS, json=label)
-    assert (again.status_code, again.json()) == (409, {"message": "Label already exists"})
-    bad = alice.post(LABELS, json={"name": "x", "color": "?"})
-    assert bad.json() == {"message": {"color": ["must be a valid color code"]}}
-    assert connect(BOB_TOKEN).post(LABELS, json=label).status_code == 403
 
 
 def test_renames_and_deletes_a_label_on_its_issues(alice: httpx.Client, sandbox: Sandbox) -> None:

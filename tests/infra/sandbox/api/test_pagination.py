@@ -1,15 +1,9 @@
 """Pages of lists, their order, and the links between them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+import httpx
 import pytest
 
-if TYPE_CHECKING:
-    import httpx
-
-    from infra.sandbox import Sandbox
+from infra.sandbox import Sandbox
 
 NOTES = "/projects/demo%2Fplayground/issues/1/notes"
 
