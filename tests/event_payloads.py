@@ -47,7 +47,7 @@ def own_payloads() -> tuple[EventPayload, ...]:
 
 
 def outside_payloads() -> list[EventPayload]:
-    """The payloads beside this checkout, in `../shared/payloads`, which are no part of it.
+    """The payloads in `../shared/payloads`, beside this checkout, which are an extra.
 
     Skips the test if there are none.
     """
