@@ -1,4 +1,4 @@
-"""A sandbox GitLab in memory, spoken to over HTTP: REST, signed webhooks, pages to look at.
+"""A sandbox GitLab in memory, available over HTTP: REST API, signed webhooks, HTML pages.
 
     from infra.sandbox import Sandbox
     from infra.sandbox.server import serve
@@ -9,13 +9,13 @@
         issue = sandbox.open_issue("It does not start", by="alice")
         sandbox.wait_for(lambda: issue.notes, what="a comment")
 
-It keeps to what bots call and see, and does that as GitLab does; git, CI, groups and file
-contents are not there.
+It implements what bots call and receive, as GitLab does. It has no git, CI, groups or file
+contents.
 """
 
-from .issuables import Edit
 from .sandbox import Sandbox
 from .seed import ALICE_TOKEN, BOB_TOKEN, BOT, BOT_READ_TOKEN, BOT_TOKEN, PROJECT, ROOT_TOKEN
+from .state import Edit
 
 __all__ = [
     "ALICE_TOKEN",

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI app: API, pages, and the address that it lives under."""
+"""The sandbox as an ASGI app: API and pages, below the sub-path of the instance's address."""
 
 from urllib.parse import urlsplit
 
@@ -11,33 +11,26 @@ from .webhooks import Webhooks
 
 
 def create_app(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> ASGIApp:
-    """The app. Whatever shall go wrong on purpose wraps what this returns."""
+    """The app. Faults that are injected on purpose wrap it (`faults`)."""
     routes = [*api.routes(instance, webhooks, rate_limit=rate_limit), *pages.routes(instance)]
-    return _AtItsAddress(Starlette(routes=routes), instance)
+    app = Starlette(routes=routes)
 
-
-class _AtItsAddress:
-    """Lets the app see paths as they were sent, below the instance's sub-path.
-
-    `group%2Fproject` is one segment to GitLab: were it decoded first, no route could tell it
-    from two.
-    """
-
-    def __init__(self, app: ASGIApp, instance: Instance) -> None:
-        self._app = app
-        self._instance = instance
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def below_sub_path(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": self._path(scope), "root_path": ""}
-        await self._app(scope, receive, send)
+            scope = {**scope, "path": _path_below(instance, scope), "root_path": ""}
+        await app(scope, receive, send)
 
-    def _path(self, scope: Scope) -> str:
-        raw = scope.get("raw_path") or scope["path"].encode()
-        path = str(raw.partition(b"?")[0].decode("latin-1"))
-        below = urlsplit(self._instance.url).path
-        if not below:
-            return path
-        if path == below or path.startswith(f"{below}/"):
-            return path[len(below) :] or "/"
-        return "/-/not-below-the-sub-path"
+    return below_sub_path
+
+
+def _path_below(instance: Instance, scope: Scope) -> str:
+    """The path below the sub-path, still encoded.
+
+    `group%2Fproject` is one segment to GitLab; in a decoded path it would be two.
+    """
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path = str(raw.partition(b"?")[0].decode("latin-1"))
+    sub_path = urlsplit(instance.url).path
+    if path == sub_path or path.startswith(f"{sub_path}/"):
+        return path.removeprefix(sub_path) or "/"
+    return "/-/not-below-the-sub-path"

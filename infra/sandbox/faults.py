@@ -1,11 +1,11 @@
-"""What goes wrong between a bot and GitLab, on purpose: an ASGI app around the sandbox's.
+"""Faults between a bot and GitLab, injected on purpose: an ASGI app around the sandbox's.
 
     faults = Faults(sandbox.app)
     faults.once(lost, method="POST")
     with server.serve(faults) as url:
         ...
 
-A fault is given an exchange, and decides whether GitLab acts and what the bot hears of it.
+A fault takes an exchange and decides whether GitLab acts on it and what the bot receives.
 """
 
 import asyncio
@@ -13,19 +13,17 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..testing import breakage
 
-Answer: TypeAlias = list[Message]
-
 
 class Exchange:
-    """One request of a bot's, read in full, and the ways to treat it."""
+    """One request of a bot, read in full, and the ways to answer it."""
 
     def __init__(self, app: ASGIApp, request: Request, body: bytes, send: Send) -> None:
         self.method = request.method
@@ -40,9 +38,9 @@ class Exchange:
     def writes(self) -> bool:
         return self.method not in ("GET", "HEAD")
 
-    async def act(self) -> Answer:
-        """Have GitLab act on the request, and keep its answer from the bot."""
-        answer: Answer = []
+    async def act(self) -> list[Message]:
+        """Let GitLab act on the request, and withhold its answer from the bot."""
+        answer: list[Message] = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": self._body, "more_body": False}
@@ -50,27 +48,25 @@ class Exchange:
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        # The app may write into the scope, and may be called again, later.
+        # The app may write into the scope, and the request may be acted on again later.
         await self._app(dict(self._request.scope), receive, keep)
         return answer
 
-    async def answer(self, answer: Answer) -> None:
+    async def answer(self, answer: list[Message]) -> None:
         for message in answer:
             await self._send(message)
 
     async def refuse(self, status: int, headers: dict[str, str], body: str) -> None:
-        """Answer without GitLab's acting on the request."""
-        fields = {"content-type": "text/plain", "content-length": str(len(body)), **headers}
-        raw = [(name.encode(), value.encode()) for name, value in fields.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-        await self._send({"type": "http.response.body", "body": body.encode()})
+        """Answer with an error, without letting GitLab act on the request."""
+        response = PlainTextResponse(body, status, {"content-type": "text/plain", **headers})
+        await response(self._request.scope, self._request.receive, self._send)
 
     async def drop(self) -> None:
         """Close the connection without an answer."""
         await breakage.drop(self._request.receive, self._send)
 
     async def hang(self) -> None:
-        """Answer nothing until the bot gives up."""
+        """Send no answer until the bot gives up."""
         await breakage.hang(self._request.receive)
 
 
@@ -83,7 +79,7 @@ async def passed(exchange: Exchange) -> None:
 
 
 def refused(status: int, headers: dict[str, str] | None = None, body: str = "") -> Fault:
-    """GitLab, or what stands before it, answers with an error and does not act."""
+    """GitLab, or a proxy in front of it, answers with an error and does not act."""
 
     async def fault(exchange: Exchange) -> None:
         await exchange.refuse(status, headers or {}, body or f"{status}")
@@ -101,33 +97,30 @@ async def silent(exchange: Exchange) -> None:
     await exchange.hang()
 
 
-async def lost(exchange: Exchange) -> None:
-    """GitLab acts, and the connection breaks before its answer."""
-    await exchange.act()
-    await exchange.drop()
+def _after_acting(fault: Fault) -> Fault:
+    async def acting(exchange: Exchange) -> None:
+        await exchange.act()
+        await fault(exchange)
+
+    return acting
 
 
-async def unheard(exchange: Exchange) -> None:
-    """GitLab acts, and the bot waits for an answer that never comes."""
-    await exchange.act()
-    await exchange.hang()
+# GitLab acts, and the connection breaks before its answer.
+lost = _after_acting(dropped)
+# GitLab acts, and its answer never reaches the bot, which waits for it.
+unheard = _after_acting(silent)
 
 
 def given_up(status: int = 502) -> Fault:
-    """GitLab acts, and a proxy before it answers that it gave up."""
-
-    async def fault(exchange: Exchange) -> None:
-        await exchange.act()
-        await exchange.refuse(status, {}, "GitLab is not responding")
-
-    return fault
+    """GitLab acts, and a proxy in front of it answers with a gateway error."""
+    return _after_acting(refused(status, body="GitLab is not responding"))
 
 
 class Late:
-    """Writes that GitLab acts on only when told to, after the bot has given up on them.
+    """A fault that delays writes: GitLab acts on them at `commit()`, after the bot gave up.
 
     Args:
-        way: how the bot comes to give up: `dropped`, `silent`, or `refused(504)`.
+        way: the fault that makes the bot give up: `dropped`, `silent`, or `refused(504)`.
     """
 
     def __init__(self, way: Fault = dropped) -> None:
@@ -139,30 +132,16 @@ class Late:
         await self._way(exchange)
 
     def commit(self) -> int:
-        """Have GitLab act on them now; tell how many they were."""
+        """Let GitLab act on the delayed writes, and return their number."""
         done = 0
         while self._waiting:
-            asyncio.run(_act(self._waiting.popleft()))
+            asyncio.run(self._waiting.popleft().act())
             done += 1
         return done
 
 
-async def _act(exchange: Exchange) -> None:
-    await exchange.act()
-
-
-@dataclass(frozen=True)
-class _Asked:
-    fault: Fault
-    method: str | None
-    path: str
-
-    def fits(self, exchange: Exchange) -> bool:
-        return self.method in (None, exchange.method) and self.path in exchange.path
-
-
 def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
-    """The bot is killed "before" GitLab acts, "during" it (before its answer), or "after" it."""
+    """The bot is killed "before" GitLab acts, "during" (before the answer), or "after" it."""
 
     async def fault(exchange: Exchange) -> None:
         if stage == "before":
@@ -177,10 +156,20 @@ def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
     return fault
 
 
-class Faults:
-    """An ASGI app that treats some of its requests badly, and passes the others on.
+class _Planned(NamedTuple):
+    fault: Fault
+    method: str | None
+    path: str
 
-    `choose` may be set to decide about every request; what was asked for with `once` comes first.
+    def matches(self, exchange: Exchange) -> bool:
+        return self.method in (None, exchange.method) and self.path in exchange.path
+
+
+class Faults:
+    """An ASGI app that injects faults into some of its requests, and passes the others on.
+
+    Attributes:
+        choose: returns the fault for a request, or `None`; `once` takes precedence.
 
     Args:
         app: the sandbox's.
@@ -189,15 +178,22 @@ class Faults:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._guard = threading.Lock()
-        self._asked: list[_Asked] = []
+        self._planned: list[_Planned] = []
         self.choose: Callable[[Exchange], Fault | None] = lambda exchange: None
 
     def once(
         self, fault: Fault, *, method: str | None = None, path: str = "", times: int = 1
     ) -> None:
-        """Treat the next requests of a method (any), whose path holds a text, in a bad way."""
+        """Inject a fault into the next requests with this method and with this text in the path.
+
+        Args:
+            fault: the fault.
+            method: any method by default.
+            path: any path by default.
+            times: the number of requests.
+        """
         with self._guard:
-            self._asked += [_Asked(fault, method, path)] * times
+            self._planned += [_Planned(fault, method, path)] * times
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -210,8 +206,8 @@ class Faults:
 
     def _next(self, exchange: Exchange) -> Fault | None:
         with self._guard:
-            for asked in self._asked:
-                if asked.fits(exchange):
-                    self._asked.remove(asked)
-                    return asked.fault
+            for planned in self._planned:
+                if planned.matches(exchange):
+                    self._planned.remove(planned)
+                    return planned.fault
         return self.choose(exchange)

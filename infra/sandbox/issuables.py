@@ -1,391 +1,249 @@
-"""What users do with issues and merge requests: open, edit, close, label, assign, merge.
+"""Issues, merge requests and pushes: open, edit, merge, push, tag, each with its webhooks.
 
-Each function changes the state and fires the webhooks that follow. Whether the user may do it
-is decided by who calls (`api`).
+The caller decides whether the user may do it.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypedDict, TypeVar, Unpack
 
-from . import payloads, pushes, quick_actions
-from .acting import Acting
+from . import payloads, quick_actions
+from .actor import Actor
 from .notes import add_system_note
-from .state import STATE_IDS, Commit, Issuable, Issue, Label, MergeRequest, Project, User
+from .payloads import Json
+from .state import Commit, Edit, Issuable, Issue, Label, MergeRequest, Project, User
+
+_OLD_STATES = {"close": "opened", "reopen": "closed"}
+
+_T = TypeVar("_T", bound=Issuable)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Edit:
-    """What shall change about an issue or merge request; `None` leaves a part as it is."""
+class NewIssue(TypedDict, total=False):
+    """The optional fields of a new issue."""
 
-    title: str | None = None
-    description: str | None = None
-    labels: tuple[str, ...] | None = None
-    add_labels: tuple[str, ...] = ()
-    remove_labels: tuple[str, ...] = ()
-    state_event: str | None = None
-    assignees: tuple[User, ...] | None = None
-    reviewers: tuple[User, ...] | None = None
-    confidential: bool | None = None
-    target_branch: str | None = None
+    description: str
+    labels: Iterable[str]
+    assignees: list[User]
+    confidential: bool
+    issue_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """What the quick actions of a text came to: sentences about what was done, and failures."""
+class NewMergeRequest(TypedDict, total=False):
+    """The optional fields of a new merge request."""
 
-    done: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    description: str
+    labels: Iterable[str]
+    assignees: list[User]
+    reviewers: list[User]
 
 
-def open_issue(
-    acting: Acting,
-    project: Project,
-    *,
-    title: str,
-    description: str = "",
-    labels: Iterable[str] = (),
-    assignees: Iterable[User] = (),
-    confidential: bool = False,
-    issue_type: str = "issue",
-) -> Issue:
-    instance = acting.instance
-    text, commands = quick_actions.extract(description)
-    now = instance.now()
-    issue = Issue(
-        id=instance.next_id("issue"),
-        iid=max(project.issues, default=0) + 1,
-        project=project,
-        title=title,
-        description=text,
-        author=acting.user,
-        created_at=now,
-        updated_at=now,
-        confidential=confidential,
-        issue_type=issue_type,
-        labels=[_label(acting, project, name) for name in labels],
-        assignees=list(assignees),
-    )
-    project.issues[issue.iid] = issue
-    instance.touch()
-    _fire(acting, issue, "open", _all_new(_snapshot(acting, issue)))
-    apply_commands(acting, issue, commands)
-    return issue
+def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewIssue]) -> Issue:
+    return _open(actor, project, project.issues, Issue, title=title, **fields)
 
 
 def open_merge_request(
-    acting: Acting,
+    actor: Actor,
     project: Project,
-    *,
     title: str,
+    *,
     source_branch: str,
     target_branch: str,
-    description: str = "",
-    labels: Iterable[str] = (),
-    assignees: Iterable[User] = (),
-    reviewers: Iterable[User] = (),
+    **fields: Unpack[NewMergeRequest],
 ) -> MergeRequest:
-    """Open a merge request. A source branch that nobody has pushed gets a commit, without git."""
-    instance = acting.instance
+    """Open a merge request. A source branch that does not exist is created with one commit."""
     if source_branch not in project.branches:
-        instance.add_commit(
-            project, source_branch, title, author=acting.user, modified=("README.md",)
-        )
-    text, commands = quick_actions.extract(description)
-    now = instance.now()
-    merge_request = MergeRequest(
-        id=instance.next_id("merge_request"),
-        iid=max(project.merge_requests, default=0) + 1,
-        project=project,
+        _commit(actor, project, source_branch, title)
+    return _open(
+        actor,
+        project,
+        project.merge_requests,
+        MergeRequest,
         title=title,
-        description=text,
-        author=acting.user,
         source_branch=source_branch,
         target_branch=target_branch,
         sha=project.branches[source_branch],
-        created_at=now,
-        updated_at=now,
-        labels=[_label(acting, project, name) for name in labels],
-        assignees=list(assignees),
-        reviewers=list(reviewers),
+        **fields,
     )
-    project.merge_requests[merge_request.iid] = merge_request
-    instance.touch()
-    _fire(acting, merge_request, "open", _all_new(_snapshot(acting, merge_request)))
-    apply_commands(acting, merge_request, commands)
-    return merge_request
 
 
-def edit(acting: Acting, issuable: Issuable, change: Edit) -> bool:
-    """Apply an edit; tells whether anything changed. Closing or reopening has a hook of its own."""
-    moved = _change_state(acting, issuable, change.state_event)
-    before = _snapshot(acting, issuable)
-    was_confidential = isinstance(issuable, Issue) and issuable.confidential
-    _apply(acting, issuable, change)
-    if _snapshot(acting, issuable) == before:
-        return moved
-    _stamp(acting, issuable, edited=_text_of(before) != _text_of(_snapshot(acting, issuable)))
-    _tell_in_system_notes(acting, issuable, before, was_confidential=was_confidential)
-    acting.instance.touch()
-    _fire(acting, issuable, "update", _changes(before, _snapshot(acting, issuable)))
-    return True
+def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
+    """Apply an edit. Closing and reopening fire a webhook of their own."""
+    _change_state(actor, issuable, change.state_event)
+    before = payloads.tracked(issuable)
+    _apply(actor, issuable, change)
+    if payloads.tracked(issuable) == before:
+        return
+    rewritten = (issuable.title, issuable.description) != (before["title"], before["description"])
+    _stamp(actor, issuable, rewritten=rewritten)
+    _add_system_notes(actor, issuable, before)
+    _fire_change(actor, issuable, "update", before)
 
 
-def merge(acting: Acting, merge_request: MergeRequest) -> Commit:
-    """Merge: a merge commit on the target branch, whose push is told to the hooks as well."""
-    before = _snapshot(acting, merge_request)
-    instance, project = acting.instance, merge_request.project
-    target = merge_request.target_branch
-    commit = instance.add_commit(
-        project,
-        target,
-        f"Merge branch '{merge_request.source_branch}' into '{target}'\n\n{merge_request.title}",
-        author=acting.user,
+def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
+    """Merge with a merge commit on the target branch, which fires the push hooks as well."""
+    before = payloads.tracked(merge_request)
+    project, target = merge_request.project, merge_request.target_branch
+    message = f"Merge branch '{merge_request.source_branch}' into '{target}'"
+    commit = actor.instance.add_commit(
+        project, target, f"{message}\n\n{merge_request.title}", author=actor.user
     )
     commit.parents += (merge_request.sha,)
     merge_request.state = "merged"
-    merge_request.merged_at = instance.now()
-    merge_request.merge_user = acting.user
+    merge_request.merged_at = actor.instance.now()
+    merge_request.merge_user = actor.user
     merge_request.merge_commit_sha = commit.sha
-    _stamp(acting, merge_request, edited=False)
-    instance.touch()
-    _fire(acting, merge_request, "merge", _changes(before, _snapshot(acting, merge_request)))
-    pushes.tell(acting, project, branch=target, before=commit.parents[0], commits=[commit])
+    _stamp(actor, merge_request)
+    _fire_change(actor, merge_request, "merge", before)
+    _fire_push(actor, project, f"refs/heads/{target}", commit.parents[0], [commit])
     return commit
 
 
-def push(acting: Acting, project: Project, branch: str, messages: list[str]) -> list[Commit]:
-    """Push commits to a branch; its open merge requests tell the `oldrev` in an update."""
-    commits = pushes.push(acting, project, branch, messages)
+def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -> list[Commit]:
+    """Push a commit for each message to a branch, which is created if it does not exist.
+
+    The branch's open merge requests fire an update with the `oldrev`.
+    """
+    before = project.branches.get(branch, payloads.NO_COMMIT)
+    commits = [_commit(actor, project, branch, message) for message in messages]
+    _fire_push(actor, project, f"refs/heads/{branch}", before, commits)
     for merge_request in project.merge_requests.values():
         if merge_request.source_branch == branch and merge_request.state == "opened":
             oldrev, merge_request.sha = merge_request.sha, commits[-1].sha
-            merge_request.updated_at = acting.instance.now()
-            _fire(acting, merge_request, "update", {}, oldrev=oldrev)
+            merge_request.updated_at = actor.instance.now()
+            _fire(actor, merge_request, "update", {}, oldrev=oldrev)
     return commits
 
 
-def apply_commands(
-    acting: Acting, issuable: Issuable, commands: Iterable[quick_actions.QuickAction]
-) -> CommandResult:
-    """Do what quick actions say."""
-    result = CommandResult()
-    for command in commands:
-        change, sentence = _translate(acting, issuable, command)
-        if change is None:
-            result.failed.append(sentence)
-            continue
-        edit(acting, issuable, change)
-        result.done.append(sentence)
-    return result
+def tag(actor: Actor, project: Project, name: str) -> None:
+    """Tag the head of the default branch."""
+    head = project.commits[project.branches[project.default_branch]]
+    _fire_push(actor, project, f"refs/tags/{name}", payloads.NO_COMMIT, [head])
 
 
-def _translate(
-    acting: Acting, issuable: Issuable, command: quick_actions.QuickAction
-) -> tuple[Edit | None, str]:
-    match command.name:
-        case "close":
-            return Edit(state_event="close"), "Closed this."
-        case "reopen":
-            return Edit(state_event="reopen"), "Reopened this."
-        case "title" if command.argument:
-            return Edit(title=command.argument), "Changed the title."
-        case "confidential" if isinstance(issuable, Issue):
-            return Edit(confidential=True), "Made this issue confidential."
-        case "assign" | "unassign":
-            return _translate_assignment(acting, issuable, command)
-        case "label" | "labels" | "relabel" | "unlabel" | "remove_label":
-            return _translate_labels(issuable, command)
-    return None, f"Could not apply {command.name} command."
+def apply_quick_actions(
+    actor: Actor, issuable: Issuable, actions: Iterable[quick_actions.QuickAction]
+) -> tuple[list[str], list[str]]:
+    """Apply quick actions; return GitLab's sentences about the successes and the failures."""
+    done: list[str] = []
+    failed: list[str] = []
+    for action in actions:
+        change, sentence = quick_actions.translate(action, issuable, actor.user)
+        if change:
+            edit(actor, issuable, change)
+        (done if change else failed).append(sentence)
+    return done, failed
 
 
-def _translate_assignment(
-    acting: Acting, issuable: Issuable, command: quick_actions.QuickAction
-) -> tuple[Edit | None, str]:
-    names = command.usernames() or ([acting.user.username] if "me" in command.argument else [])
-    named = {user for user in acting.instance.users.values() if user.username in names}
-    if command.name == "unassign":
-        left = tuple(user for user in issuable.assignees if named and user not in named)
-        return Edit(assignees=left), "Removed assignees."
-    if not named:
-        return None, "Could not apply assign command. Failed to find users for the argument."
-    together = tuple(dict.fromkeys([*issuable.assignees, *named]))
-    return Edit(assignees=together), "Assigned " + ", ".join(f"@{name}" for name in names) + "."
+def _open(
+    actor: Actor,
+    project: Project,
+    opened: dict[int, _T],
+    kind: type[_T],
+    *,
+    description: str = "",
+    labels: Iterable[str] = (),
+    **fields: Any,
+) -> _T:
+    text, actions = quick_actions.extract(description)
+    now = actor.instance.now()
+    issuable = kind(
+        id=actor.instance.next_id(kind),
+        iid=max(opened, default=0) + 1,
+        project=project,
+        description=text,
+        author=actor.user,
+        created_at=now,
+        updated_at=now,
+        labels=[_label(actor, project, name) for name in labels],
+        **fields,
+    )
+    opened[issuable.iid] = issuable
+    _fire(actor, issuable, "open", payloads.all_new(payloads.tracked(issuable)))
+    apply_quick_actions(actor, issuable, actions)
+    return issuable
 
 
-def _translate_labels(
-    issuable: Issuable, command: quick_actions.QuickAction
-) -> tuple[Edit | None, str]:
-    names = tuple(name for name in command.labels() if name in issuable.project.labels)
-    listed = " ".join(f"~{name}" for name in names)
-    if command.name in ("unlabel", "remove_label"):
-        removed = names or tuple(label.name for label in issuable.labels)
-        return Edit(remove_labels=removed), f"Removed {listed or 'all'} label(s)."
-    if not names:
-        return None, f"Could not apply {command.name} command. Failed to find the label(s)."
-    if command.name == "relabel":
-        return Edit(labels=names), f"Replaced all labels with {listed} label(s)."
-    return Edit(add_labels=names), f"Added {listed} label(s)."
+def _change_state(actor: Actor, issuable: Issuable, event: str | None) -> None:
+    if not event or issuable.state != _OLD_STATES.get(event):
+        return
+    before = payloads.tracked(issuable)
+    closing = event == "close"
+    issuable.state = "closed" if closing else "opened"
+    issuable.closed_at = actor.instance.now() if closing else None
+    issuable.closed_by = actor.user if closing else None
+    _stamp(actor, issuable)
+    _fire_change(actor, issuable, event, before)
 
 
-def _change_state(acting: Acting, issuable: Issuable, event: str | None) -> bool:
-    wanted = {"close": ("opened", "closed"), "reopen": ("closed", "opened")}.get(event or "")
-    if not wanted or issuable.state != wanted[0]:
-        return False
-    before = _snapshot(acting, issuable)
-    issuable.state = wanted[1]
-    closing = wanted[1] == "closed"
-    issuable.closed_at = acting.instance.now() if closing else None
-    issuable.closed_by = acting.user if closing else None
-    _stamp(acting, issuable, edited=False)
-    acting.instance.touch()
-    _fire(acting, issuable, str(event), _changes(before, _snapshot(acting, issuable)))
-    return True
+def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
+    names = ["title", "description", "assignees"]
+    names += ["confidential"] if isinstance(issuable, Issue) else ["reviewers", "target_branch"]
+    for name in names:
+        value = getattr(change, name)
+        if value is not None:
+            setattr(issuable, name, value)
+    labels = [label.name for label in issuable.labels]
+    wanted = dict.fromkeys(
+        [*(labels if change.labels is None else change.labels), *change.add_labels]
+    )
+    issuable.labels = [
+        _label(actor, issuable.project, name) for name in wanted if name not in change.remove_labels
+    ]
 
 
-def _apply(acting: Acting, issuable: Issuable, change: Edit) -> None:
-    if change.title is not None:
-        issuable.title = change.title
-    if change.description is not None:
-        issuable.description = change.description
-    if change.assignees is not None:
-        issuable.assignees = list(change.assignees)
-    if isinstance(issuable, Issue) and change.confidential is not None:
-        issuable.confidential = change.confidential
-    if isinstance(issuable, MergeRequest) and change.reviewers is not None:
-        issuable.reviewers = list(change.reviewers)
-    if isinstance(issuable, MergeRequest) and change.target_branch is not None:
-        issuable.target_branch = change.target_branch
-    _apply_labels(acting, issuable, change)
+def _label(actor: Actor, project: Project, name: str) -> Label:
+    return project.labels.get(name) or actor.instance.add_label(project, name)
 
 
-def _apply_labels(acting: Acting, issuable: Issuable, change: Edit) -> None:
-    names = [label.name for label in issuable.labels]
-    if change.labels is not None:
-        names = list(change.labels)
-    names = [*names, *change.add_labels]
-    kept = [name for name in dict.fromkeys(names) if name not in change.remove_labels]
-    issuable.labels = [_label(acting, issuable.project, name) for name in kept]
+def _commit(actor: Actor, project: Project, branch: str, message: str) -> Commit:
+    return actor.instance.add_commit(
+        project, branch, message, author=actor.user, modified=("README.md",)
+    )
 
 
-def _label(acting: Acting, project: Project, name: str) -> Label:
-    return project.labels.get(name) or acting.instance.add_label(project, name)
-
-
-def _stamp(acting: Acting, issuable: Issuable, *, edited: bool) -> None:
-    issuable.updated_at = acting.instance.now()
-    issuable.updated_by = acting.user
-    if edited:
+def _stamp(actor: Actor, issuable: Issuable, *, rewritten: bool = False) -> None:
+    issuable.updated_at = actor.instance.now()
+    issuable.updated_by = actor.user
+    if rewritten:
         issuable.last_edited_at = issuable.updated_at
-        issuable.last_edited_by = acting.user
+        issuable.last_edited_by = actor.user
+
+
+def _fire_change(actor: Actor, issuable: Issuable, action: str, before: Json) -> None:
+    _fire(actor, issuable, action, payloads.changes(before, payloads.tracked(issuable)))
 
 
 def _fire(
-    acting: Acting,
-    issuable: Issuable,
-    action: str,
-    changes: dict[str, Any],
-    *,
-    oldrev: str | None = None,
+    actor: Actor, issuable: Issuable, action: str, changes: Json, *, oldrev: str | None = None
 ) -> None:
-    body: Callable[[], dict[str, Any]]
     if isinstance(issuable, Issue):
-        issue = issuable
-        trigger = "confidential_issues_events" if issue.confidential else "issues_events"
-
-        def body() -> dict[str, Any]:
-            return payloads.issue_event(
-                acting.instance, issue, action=action, by=acting.user, changes=changes
-            )
-    else:
-        merge_request = issuable
-        trigger = "merge_requests_events"
-
-        def body() -> dict[str, Any]:
-            return payloads.merge_request_event(
-                acting.instance,
-                merge_request,
-                action=action,
-                by=acting.user,
-                changes=changes,
-                oldrev=oldrev,
-            )
-
-    acting.fire(issuable.project, trigger, body)
-
-
-def _snapshot(acting: Acting, issuable: Issuable) -> dict[str, Any]:
-    """What a webhook's `changes` compares."""
-    instance = acting.instance
-    seen: dict[str, Any] = {
-        "author_id": issuable.author.id,
-        "id": issuable.id,
-        "iid": issuable.iid,
-        "title": issuable.title,
-        "description": issuable.description,
-        "state_id": STATE_IDS[issuable.state],
-        "created_at": issuable.created_at,
-        "closed_at": issuable.closed_at,
-        "updated_at": issuable.updated_at,
-        "updated_by_id": issuable.updated_by.id if issuable.updated_by else None,
-        "last_edited_at": issuable.last_edited_at,
-        "last_edited_by_id": issuable.last_edited_by.id if issuable.last_edited_by else None,
-        "labels": [payloads.label(issuable.project, each) for each in issuable.labels],
-        "assignees": [payloads.user(instance, each) for each in issuable.assignees],
-    }
-    if isinstance(issuable, Issue):
-        return seen | {"confidential": issuable.confidential, "project_id": issuable.project.id}
-    return seen | {
-        "draft": issuable.draft,
-        "reviewers": [payloads.user(instance, each) for each in issuable.reviewers],
-        "source_branch": issuable.source_branch,
-        "target_branch": issuable.target_branch,
-        "merged_at": issuable.merged_at,
-        "merge_commit_sha": issuable.merge_commit_sha,
-        "merge_user_id": issuable.merge_user.id if issuable.merge_user else None,
-    }
-
-
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    changed = {
-        name: {"previous": _told(before[name]), "current": _told(after[name])}
-        for name in after
-        if before[name] != after[name]
-    }
-    if "reviewers" in changed:
-        # The one field that GitLab tells in another form.
-        changed["reviewers"] = [before["reviewers"], after["reviewers"]]  # type: ignore[assignment]
-    return changed
-
-
-def _all_new(snapshot: dict[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in snapshot.items() if value not in (None, [], False)}
-    told.pop("reviewers", None)
-    return {name: {"previous": None, "current": _told(value)} for name, value in told.items()}
-
-
-def _told(value: Any) -> Any:
-    return payloads.moment(value) if isinstance(value, datetime) else value
-
-
-def _text_of(snapshot: dict[str, Any]) -> tuple[Any, Any]:
-    return snapshot["title"], snapshot["description"]
-
-
-def _tell_in_system_notes(
-    acting: Acting, issuable: Issuable, before: dict[str, Any], *, was_confidential: bool
-) -> None:
-    if issuable.title != before["title"]:
-        add_system_note(
-            acting, issuable, f"changed title from **{before['title']}** to **{issuable.title}**"
+        trigger = "confidential_issues_events" if issuable.confidential else "issues_events"
+        data = payloads.issue_event(issuable, action=action, by=actor.user, changes=changes)
+        actor.fire(issuable.project, trigger, data)
+    if isinstance(issuable, MergeRequest):
+        data = payloads.merge_request_event(
+            issuable, action=action, by=actor.user, changes=changes, oldrev=oldrev
         )
+        actor.fire(issuable.project, "merge_requests_events", data)
+
+
+def _fire_push(
+    actor: Actor, project: Project, ref: str, before: str, commits: list[Commit]
+) -> None:
+    trigger = "tag_push_events" if ref.startswith("refs/tags/") else "push_events"
+    data = payloads.push_event(project, ref=ref, before=before, commits=commits, by=actor.user)
+    actor.fire(project, trigger, data)
+
+
+def _add_system_notes(actor: Actor, issuable: Issuable, before: Json) -> None:
+    if issuable.title != before["title"]:
+        text = f"changed title from **{before['title']}** to **{issuable.title}**"
+        add_system_note(actor, issuable, text)
     if issuable.description != before["description"]:
-        add_system_note(acting, issuable, "changed the description")
+        add_system_note(actor, issuable, "changed the description")
     names = {each["username"] for each in before["assignees"]}
     new = [f"@{each.username}" for each in issuable.assignees if each.username not in names]
     if new:
-        add_system_note(acting, issuable, "assigned to " + " and ".join(new))
-    if isinstance(issuable, Issue) and issuable.confidential != was_confidential:
-        made = "confidential" if issuable.confidential else "visible to everyone"
-        add_system_note(acting, issuable, f"made the issue {made}")
+        add_system_note(actor, issuable, "assigned to " + " and ".join(new))
+    if isinstance(issuable, Issue) and issuable.confidential != before["confidential"]:
+        visibility = "confidential" if issuable.confidential else "visible to everyone"
+        add_system_note(actor, issuable, f"made the issue {visibility}")

@@ -1,85 +1,105 @@
-"""What users do with notes: comment, reply, edit, delete. Each fires the webhooks that follow.
+"""Notes and award emoji: comment, reply, edit, delete, award, revoke, each with its webhooks.
 
-Quick actions are not looked for here; `api` and the sandbox's helpers part them from the text.
+Quick actions are not extracted here; the API separates them from the text.
 """
 
 import uuid
 from hashlib import sha1
+from typing import Any
 
 from . import payloads
-from .acting import Acting
-from .state import Note, Noteable
+from .actor import Actor
+from .state import Awardable, AwardEmoji, Note, Noteable
 
 
-def comment(
-    acting: Acting,
-    noteable: Noteable,
-    body: str,
-    *,
-    internal: bool = False,
-    threaded: bool = False,
-    path: str | None = None,
-    line: int | None = None,
-    line_type: str | None = None,
-) -> Note:
-    """Add a comment; `threaded` starts a discussion that others can reply to."""
-    note = _add(acting, noteable, body)
-    note.internal, note.threaded = internal, threaded
-    note.path, note.line, note.line_type = path, line, line_type
-    _fire(acting, note, "create")
+def comment(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
+    """Add a comment. `threaded=True` starts a discussion that accepts replies.
+
+    Args:
+        actor: the author.
+        noteable: the object that the comment is on.
+        body: the text.
+        fields: more fields of the `Note`.
+    """
+    note = _add(actor, noteable, body, **fields)
+    _fire(actor, note, "create")
     return note
 
 
-def reply(acting: Acting, first: Note, body: str) -> Note:
-    """Answer a note, which becomes a discussion if it was none yet."""
-    note = _add(acting, first.noteable, body)
-    note.discussion_id, note.internal = first.discussion_id, first.internal
-    first.threaded = note.threaded = True
-    _fire(acting, note, "create")
-    return note
+def reply(actor: Actor, first: Note, body: str) -> Note:
+    """Reply to a note, which becomes a discussion if it is not one yet."""
+    first.threaded = True
+    return comment(
+        actor,
+        first.noteable,
+        body,
+        discussion_id=first.discussion_id,
+        internal=first.internal,
+        threaded=True,
+    )
 
 
-def edit(acting: Acting, note: Note, body: str) -> None:
+def edit(actor: Actor, note: Note, body: str) -> None:
     if body == note.body:
         return
     note.body = body
-    note.updated_at = acting.instance.now()
-    note.updated_by = acting.user
-    acting.instance.touch()
-    _fire(acting, note, "update")
+    note.updated_at = actor.instance.now()
+    note.updated_by = actor.user
+    _fire(actor, note, "update")
 
 
-def delete(acting: Acting, note: Note) -> None:
+def delete(actor: Actor, note: Note) -> None:
     note.noteable.notes.remove(note)
-    acting.instance.touch()
 
 
-def add_system_note(acting: Acting, noteable: Noteable, body: str) -> None:
-    """Add one of GitLab's own remarks. It fires no webhook."""
-    _add(acting, noteable, body).system = True
+def add_system_note(actor: Actor, noteable: Noteable, body: str) -> None:
+    """Add a note that GitLab writes itself. It fires no webhook."""
+    _add(actor, noteable, body, system=True)
 
 
-def _add(acting: Acting, noteable: Noteable, body: str) -> Note:
-    now = acting.instance.now()
+def award(actor: Actor, awardable: Awardable, name: str) -> AwardEmoji:
+    """Award an emoji. Raises ValueError if the user has already awarded it."""
+    if any(each.user is actor.user and each.name == name for each in awardable.awards):
+        raise ValueError("Name has already been taken")
+    emoji = AwardEmoji(
+        id=actor.instance.next_id(AwardEmoji),
+        name=name,
+        user=actor.user,
+        awardable=awardable,
+        created_at=actor.instance.now(),
+    )
+    awardable.awards.append(emoji)
+    _fire_emoji(actor, emoji, "award")
+    return emoji
+
+
+def revoke(actor: Actor, emoji: AwardEmoji) -> None:
+    emoji.awardable.awards.remove(emoji)
+    _fire_emoji(actor, emoji, "revoke")
+
+
+def _add(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
+    now = actor.instance.now()
+    defaults = {"discussion_id": sha1(uuid.uuid4().bytes).hexdigest()}
     note = Note(
-        id=acting.instance.next_id("note"),
+        id=actor.instance.next_id(Note),
         body=body,
-        author=acting.user,
+        author=actor.user,
         noteable=noteable,
-        discussion_id=sha1(uuid.uuid4().bytes).hexdigest(),
         created_at=now,
         updated_at=now,
+        **(defaults | fields),
     )
     noteable.notes.append(note)
-    acting.instance.touch()
     return note
 
 
-def _fire(acting: Acting, note: Note, action: str) -> None:
-    trigger = "confidential_note_events" if payloads.is_confidential(note) else "note_events"
-    # A background job of GitLab's fires note hooks, so the cut of loops does not cover them.
-    acting.fire_later(
-        note.project,
-        trigger,
-        lambda: payloads.note_event(acting.instance, note, action=action, by=acting.user),
-    )
+def _fire(actor: Actor, note: Note, action: str) -> None:
+    trigger = "confidential_note_events" if note.confidential else "note_events"
+    data = payloads.note_event(note, action=action, by=actor.user)
+    actor.fire(note.project, trigger, data, background=True)
+
+
+def _fire_emoji(actor: Actor, emoji: AwardEmoji, action: str) -> None:
+    data = payloads.emoji_event(emoji, action=action, by=actor.user)
+    actor.fire(emoji.awardable.project, "emoji_events", data)

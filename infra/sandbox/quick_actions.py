@@ -1,27 +1,16 @@
-"""Find quick actions (`/close`, `/label ~bug`, …) in text. Applies none of them.
+"""Quick actions (`/close`, `/label ~bug`, …): found in text and translated to edits.
 
 After https://docs.gitlab.com/user/project/quick_actions/. A command that the sandbox does not
-know stays text, as an unknown word after a slash does on GitLab.
+know remains text, as an unknown word after a slash does on GitLab.
 """
 
 import re
 from dataclasses import dataclass
 
-KNOWN = frozenset(
-    {
-        "assign",
-        "close",
-        "confidential",
-        "label",
-        "labels",
-        "relabel",
-        "remove_label",
-        "reopen",
-        "title",
-        "unassign",
-        "unlabel",
-    }
-)
+from .state import Edit, Issuable, Issue, User
+
+_LABELLING = ("label", "labels", "relabel", "unlabel", "remove_label")
+KNOWN = {"assign", "close", "confidential", "reopen", "title", "unassign", *_LABELLING}
 
 _COMMAND = re.compile(r"^/(?P<name>[a-z_]+)(?:[ \t]+(?P<argument>.*?))?[ \t]*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
@@ -42,9 +31,14 @@ class QuickAction:
     def usernames(self) -> list[str]:
         return [match["username"].rstrip(".") for match in _USER.finditer(self.argument)]
 
+    @property
+    def failure(self) -> str:
+        """GitLab's message for a quick action that it cannot apply."""
+        return f"Could not apply {self.name} command."
+
 
 def extract(text: str) -> tuple[str, list[QuickAction]]:
-    """The text without its quick actions, and the quick actions. Code blocks are left alone."""
+    """The text without its quick actions, and the quick actions. Code blocks stay untouched."""
     kept: list[str] = []
     found: list[QuickAction] = []
     in_code = False
@@ -59,3 +53,48 @@ def extract(text: str) -> tuple[str, list[QuickAction]]:
     if not found:
         return text, []
     return "\n".join(kept).strip(), found
+
+
+def translate(action: QuickAction, issuable: Issuable, by: User) -> tuple[Edit | None, str]:
+    """The edit that the action asks for, and GitLab's sentence about it; no edit if it fails."""
+    match action.name:
+        case "close":
+            return Edit(state_event="close"), "Closed this."
+        case "reopen":
+            return Edit(state_event="reopen"), "Reopened this."
+        case "title" if action.argument:
+            return Edit(title=action.argument), "Changed the title."
+        case "confidential" if isinstance(issuable, Issue):
+            return Edit(confidential=True), "Made this issue confidential."
+        case "assign" | "unassign":
+            return _translate_assignment(action, issuable, by)
+        case name if name in _LABELLING:
+            return _translate_labels(action, issuable)
+    return None, action.failure
+
+
+def _translate_assignment(
+    action: QuickAction, issuable: Issuable, by: User
+) -> tuple[Edit | None, str]:
+    names = action.usernames() or ([by.username] if "me" in action.argument else [])
+    named = [user for user in by.instance.users.values() if user.username in names]
+    if action.name == "unassign":
+        kept = [user for user in issuable.assignees if named and user not in named]
+        return Edit(assignees=kept), "Removed assignees."
+    if not named:
+        return None, f"{action.failure} Failed to find users for the argument."
+    together = list(dict.fromkeys([*issuable.assignees, *named]))
+    return Edit(assignees=together), "Assigned " + ", ".join(f"@{name}" for name in names) + "."
+
+
+def _translate_labels(action: QuickAction, issuable: Issuable) -> tuple[Edit | None, str]:
+    names = tuple(name for name in action.labels() if name in issuable.project.labels)
+    listed = " ".join(f"~{name}" for name in names)
+    if action.name in ("unlabel", "remove_label"):
+        removed = names or tuple(label.name for label in issuable.labels)
+        return Edit(remove_labels=removed), f"Removed {listed or 'all'} label(s)."
+    if not names:
+        return None, f"{action.failure} Failed to find the label(s)."
+    if action.name == "relabel":
+        return Edit(labels=names), f"Replaced all labels with {listed} label(s)."
+    return Edit(add_labels=names), f"Added {listed} label(s)."

@@ -1,22 +1,22 @@
-"""A GitLab in memory for tests, benchmarks and one's own machine."""
+"""A GitLab in memory for tests, benchmarks and local development."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import httpx
-from starlette.types import ASGIApp
 
-from . import awards, issuables, notes, pushes, seed
-from .acting import Acting
+from . import issuables, notes, seed
+from .actor import Actor
 from .app import create_app
-from .issuables import Edit
+from .issuables import NewIssue, NewMergeRequest
 from .state import (
     TRIGGERS,
     Awardable,
     AwardEmoji,
     Commit,
+    Edit,
     Hook,
     HookEvent,
     Instance,
@@ -33,23 +33,22 @@ from .webhooks import Webhooks
 
 
 class Sandbox:
-    """A GitLab instance: its state, its HTTP face (`app`), and what users do in it.
+    """A GitLab instance: its state, its HTTP interface (`app`), and the actions of its users.
 
-    The methods named after what users do (`open_issue`, `comment`, `merge`, …) act as the user
-    named in `by`, ask for no permission, and fire the webhooks that follow, as a request to the
-    API would. Safe to use from several threads. Close it, or use it as a context manager, when
-    webhooks were fired: they are delivered by a thread.
+    The methods named after user actions (`open_issue`, `comment`, `merge`, …) act as the user
+    named in `by`, check no permission, and fire the same webhooks as an API request. They are
+    safe to use from several threads. A thread delivers the webhooks; `close()`, or the end of
+    the sandbox's `with` block, stops it.
 
     Args:
         url: the instance's address, sub-path included (`http://gitlab.example.com/gitlab`), as
-            it stands in links and webhooks; `server.serve` sets it to where it really listens.
-        seed: fills the new instance; `seed.demo` unless told otherwise.
-        version: what GitLab it says to be.
-        rate_limit: API requests that a user may make in a minute before 429; far more than
-            GitLab's 2,000 unless told otherwise.
+            it appears in links and webhooks; `server.serve` sets it to the real address.
+        seed: fills the new instance.
+        version: the GitLab version that it reports.
+        rate_limit: API requests per user and minute; far more than GitLab's 2,000 by default.
         webhook_timeout: seconds that a webhook's receiver may take.
         disable_failing_hooks: whether hooks that keep failing are paused, as GitLab does.
-        webhook_transport: how to reach receivers, instead of over the network.
+        webhook_transport: delivers webhooks instead of the network.
         now: the clock.
     """
 
@@ -73,26 +72,17 @@ class Sandbox:
             transport=webhook_transport,
         )
         seed(self.instance)
-        self._app = create_app(self.instance, self.webhooks, rate_limit=rate_limit)
+        self.app = create_app(self.instance, self.webhooks, rate_limit=rate_limit)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Stop delivering webhooks; what is under way is dropped."""
+        """Stop delivering webhooks, and drop those that are being delivered."""
         self.webhooks.close()
-
-    @property
-    def app(self) -> ASGIApp:
-        return self._app
 
     @property
     def url(self) -> str:
@@ -109,7 +99,7 @@ class Sandbox:
 
     @property
     def hook_events(self) -> list[HookEvent]:
-        """Every delivery that has ended, of every hook, oldest first."""
+        """Every finished delivery of every hook, oldest first."""
         with self.instance.changed:
             hooks = [
                 hook for each in self.instance.projects.values() for hook in each.hooks.values()
@@ -126,44 +116,24 @@ class Sandbox:
         token: str = "",
         signing_token: str = "",
         triggers: Iterable[str] = TRIGGERS,
-        project: Project | None = None,
     ) -> Hook:
-        """Add a webhook to a project; it has every trigger unless told otherwise."""
-        with self.instance.changed:
-            where = project or self.project
+        """Add a webhook to the project, with every trigger by default."""
+        with self.instance.changing():
             hook = Hook(
-                id=self.instance.next_id("hook"),
-                project=where,
+                id=self.instance.next_id(Hook),
+                project=self.project,
                 url=url,
                 created_at=self.instance.now(),
                 token=token,
                 signing_token=signing_token,
                 triggers=set(triggers),
             )
-            where.hooks[hook.id] = hook
+            self.project.hooks[hook.id] = hook
             return hook
 
-    def open_issue(
-        self,
-        title: str,
-        *,
-        description: str = "",
-        by: str = "alice",
-        labels: Iterable[str] = (),
-        confidential: bool = False,
-        issue_type: str = "issue",
-        project: Project | None = None,
-    ) -> Issue:
-        with self.instance.changed:
-            return issuables.open_issue(
-                self._as(by),
-                project or self.project,
-                title=title,
-                description=description,
-                labels=labels,
-                confidential=confidential,
-                issue_type=issue_type,
-            )
+    def open_issue(self, title: str, *, by: str = "alice", **fields: Unpack[NewIssue]) -> Issue:
+        with self._acting(by) as actor:
+            return issuables.open_issue(actor, self.project, title, **fields)
 
     def open_merge_request(
         self,
@@ -171,27 +141,23 @@ class Sandbox:
         *,
         source_branch: str = "",
         target_branch: str = "main",
-        description: str = "",
         by: str = "alice",
-        labels: Iterable[str] = (),
-        project: Project | None = None,
+        **fields: Unpack[NewMergeRequest],
     ) -> MergeRequest:
-        """Open a merge request; without a source branch, from a new one."""
-        with self.instance.changed:
-            where = project or self.project
+        """Open a merge request, from a new branch by default."""
+        with self._acting(by) as actor:
             return issuables.open_merge_request(
-                self._as(by),
-                where,
-                title=title,
-                source_branch=source_branch or f"branch-{len(where.branches)}",
+                actor,
+                self.project,
+                title,
+                source_branch=source_branch or f"branch-{len(self.project.branches)}",
                 target_branch=target_branch,
-                description=description,
-                labels=labels,
+                **fields,
             )
 
     def edit(self, issuable: Issuable, change: Edit, *, by: str = "alice") -> None:
-        with self.instance.changed:
-            issuables.edit(self._as(by), issuable, change)
+        with self._acting(by) as actor:
+            issuables.edit(actor, issuable, change)
 
     def close_issuable(self, issuable: Issuable, *, by: str = "alice") -> None:
         """Close an issue, or a merge request without merging it."""
@@ -201,63 +167,77 @@ class Sandbox:
         self.edit(issuable, Edit(state_event="reopen"), by=by)
 
     def merge(self, merge_request: MergeRequest, *, by: str = "alice") -> None:
-        with self.instance.changed:
-            issuables.merge(self._as(by), merge_request)
+        with self._acting(by) as actor:
+            issuables.merge(actor, merge_request)
 
     def push(self, branch: str, *messages: str, by: str = "alice") -> list[Commit]:
         """Push a commit for each message to a branch of the project."""
-        with self.instance.changed:
-            return issuables.push(self._as(by), self.project, branch, list(messages))
+        with self._acting(by) as actor:
+            return issuables.push(actor, self.project, branch, messages)
 
     def tag(self, name: str, *, by: str = "alice") -> None:
-        with self.instance.changed:
-            pushes.tag(self._as(by), self.project, name)
+        with self._acting(by) as actor:
+            issuables.tag(actor, self.project, name)
 
     def comment(
         self, noteable: Noteable, body: str, *, by: str = "alice", internal: bool = False
     ) -> Note:
-        """Comment. The text is taken as it is: for quick actions, go through the API."""
-        with self.instance.changed:
-            return notes.comment(self._as(by), noteable, body, internal=internal)
+        """Comment with the text as it is: only the API applies quick actions."""
+        with self._acting(by) as actor:
+            return notes.comment(actor, noteable, body, internal=internal)
 
     def reply(self, note: Note, body: str, *, by: str = "alice") -> Note:
-        with self.instance.changed:
-            return notes.reply(self._as(by), note, body)
+        with self._acting(by) as actor:
+            return notes.reply(actor, note, body)
 
     def edit_note(self, note: Note, body: str, *, by: str = "alice") -> None:
-        with self.instance.changed:
-            notes.edit(self._as(by), note, body)
+        with self._acting(by) as actor:
+            notes.edit(actor, note, body)
 
     def award(self, awardable: Awardable, name: str, *, by: str = "alice") -> AwardEmoji:
-        with self.instance.changed:
-            return awards.award(self._as(by), awardable, name)
+        with self._acting(by) as actor:
+            return notes.award(actor, awardable, name)
 
     def revoke(self, emoji: AwardEmoji, *, by: str = "alice") -> None:
-        with self.instance.changed:
-            awards.revoke(self._as(by), emoji)
+        with self._acting(by) as actor:
+            notes.revoke(actor, emoji)
 
     def wait_for(
-        self, check: Callable[[], object], *, timeout: float = 10.0, what: str = "what was awaited"
+        self,
+        condition: Callable[[], object],
+        *,
+        timeout: float = 10.0,
+        what: str = "the awaited change",
     ) -> None:
-        """Block until `check()` is true of the state. Raises TimeoutError, naming `what`.
+        """Block until `condition()` is true of the state.
 
         Args:
+            condition: called after each change, with the state locked.
             timeout: seconds.
+            what: names the condition in the error.
+
+        Raises:
+            TimeoutError: the condition did not become true in time.
         """
         with self.instance.changed:
-            if not self.instance.changed.wait_for(lambda: bool(check()), timeout):
+            if not self.instance.changed.wait_for(lambda: bool(condition()), timeout):
                 raise TimeoutError(f"{what} did not happen within {timeout:g} s")
 
     def settle(self, *, timeout: float = 15.0) -> list[HookEvent]:
-        """Block until no delivery is under way, and give all that ended. Raises TimeoutError.
+        """Block until no delivery is under way, and return all that have finished.
 
-        What a receiver does after its answer is not waited for. In an async test, call it in a
-        thread (`await anyio.to_thread.run_sync(sandbox.settle)`).
+        This does not wait for what a receiver does after its answer. In an async test, call it
+        in a thread: `await anyio.to_thread.run_sync(sandbox.settle)`.
+
+        Raises:
+            TimeoutError: a delivery was still under way.
         """
         self.wait_for(
             lambda: not self.webhooks.under_way, timeout=timeout, what="the end of all deliveries"
         )
         return self.hook_events
 
-    def _as(self, username: str) -> Acting:
-        return Acting(self.instance, self.webhooks, self.instance.user(username))
+    @contextmanager
+    def _acting(self, username: str) -> Iterator[Actor]:
+        with self.instance.changing():
+            yield Actor(self.instance.user(username), self.webhooks)

@@ -1,9 +1,9 @@
-"""What a new sandbox holds. Pass a function like `demo` as `Sandbox(seed=...)` for another start.
+"""The content of a new sandbox. Pass another function like `demo` as `Sandbox(seed=...)`.
 
-The tokens are plain words on purpose: nobody can take them for real ones.
+The tokens are plain words on purpose, so that nobody mistakes them for real ones.
 """
 
-from .state import DEVELOPER, GUEST, MAINTAINER, OWNER, Instance
+from .state import DEVELOPER, GUEST, MAINTAINER, OWNER, Instance, Snippet
 
 PROJECT = "demo/playground"
 BOT = "playground-bot"
@@ -29,15 +29,19 @@ def demo(instance: Instance) -> None:
     instance.add_token(EXPIRED_TOKEN, bot, expired=True)
 
     project = instance.add_project(PROJECT, name="Playground")
-    project.description = "Open issues here, and see what the bot does."
+    project.description = "Open issues here to see what the bot does."
     project.members = {root.id: OWNER, alice.id: MAINTAINER, bob.id: GUEST, bot.id: DEVELOPER}
     instance.add_label(project, "bug", color="#d9534f")
     instance.add_label(project, "docs", color="#0033cc")
     instance.add_commit(project, "main", "Add a README", author=root, added=("README.md",))
-    instance.add_snippet(
-        project,
+    snippet = Snippet(
+        id=instance.next_id(Snippet),
+        project=project,
         title="A greeting",
         file_name="greeting.py",
         content='print("Hello")\n',
         author=alice,
+        created_at=instance.now(),
+        updated_at=instance.now(),
     )
+    project.snippets[snippet.id] = snippet

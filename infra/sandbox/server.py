@@ -1,4 +1,4 @@
-"""A sandbox over real HTTP, in a thread, for as long as a `with` block lasts."""
+"""Serve a sandbox over real HTTP from a thread, for the duration of a `with` block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,12 +11,13 @@ from .sandbox import Sandbox
 def serve(
     sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0, sub_path: str = ""
 ) -> Iterator[str]:
-    """Serve a sandbox and give its URL, to which `sandbox.url` is set; closes it at the end.
+    """Serve a sandbox at the URL that this yields and sets as `sandbox.url`; close it at the end.
 
     Args:
+        sandbox: the sandbox.
         host: the address to listen on.
         port: the port to listen on; 0 takes a free one.
-        sub_path: where the instance lives below its host, as "/gitlab".
+        sub_path: the path of the instance below its host, as "/gitlab".
 
     Raises:
         OSError: the port is taken.

@@ -1,7 +1,7 @@
-"""What a GitLab instance knows: users, projects, issues, notes, hooks. Data and look-ups.
+"""The state of a GitLab instance: users, projects, issues, notes, hooks. Data and look-ups.
 
-Rules (who may do what, what follows from what) live in the modules that change this state;
-JSON shapes live in `entities` (REST) and `payloads` (webhooks).
+The rules (permissions, consequences) are in the modules that change this state; the JSON shapes
+are in `entities` (REST) and `payloads` (webhooks).
 """
 
 import hashlib
@@ -9,32 +9,22 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
 
-STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
-
 TRIGGERS = (
-    "push_events",
-    "tag_push_events",
-    "issues_events",
-    "confidential_issues_events",
-    "note_events",
-    "confidential_note_events",
-    "merge_requests_events",
-    "job_events",
-    "pipeline_events",
-    "wiki_page_events",
-    "deployment_events",
-    "feature_flag_events",
-    "releases_events",
-    "milestone_events",
-    "emoji_events",
-    "resource_access_token_events",
+    *("push_events", "tag_push_events", "issues_events", "confidential_issues_events"),
+    *("note_events", "confidential_note_events", "merge_requests_events", "job_events"),
+    *("pipeline_events", "wiki_page_events", "deployment_events", "feature_flag_events"),
+    *("releases_events", "milestone_events", "emoji_events", "resource_access_token_events"),
 )
 
+_STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
 _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 
 
@@ -42,6 +32,7 @@ _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 class User:
     """A person, or a bot account (`bot`: access-token and service accounts)."""
 
+    instance: "Instance" = field(repr=False)
     id: int
     username: str
     name: str
@@ -52,19 +43,28 @@ class User:
     def email(self) -> str:
         return f"{self.username}@example.com"
 
+    @property
+    def web_url(self) -> str:
+        return f"{self.instance.url}/{self.username}"
+
+    @property
+    def avatar_url(self) -> str:
+        return f"{self.instance.url}/uploads/-/system/user/avatar/{self.id}/avatar.png"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """An access token: whose it is, and whether it may write."""
+    """An access token: its owner and its scopes."""
 
     user: User
-    scopes: frozenset[str] = frozenset({"api"})
-    expired: bool = False
+    scopes: frozenset[str]
+    expired: bool
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Label:
     id: int
+    project: "Project" = field(repr=False)
     name: str
     color: str
     description: str | None
@@ -83,7 +83,7 @@ class AwardEmoji:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Note:
-    """A comment. `discussion_id` joins it with its replies; `threaded` once there may be some."""
+    """A comment. Its replies share its `discussion_id`; `threaded` means that it accepts them."""
 
     id: int
     body: str
@@ -105,9 +105,24 @@ class Note:
     def project(self) -> "Project":
         return self.noteable.project
 
+    @property
+    def web_url(self) -> str:
+        return f"{self.noteable.web_url}#note_{self.id}"
+
+    @property
+    def confidential(self) -> bool:
+        """Whether GitLab sends the note to the confidential note hooks."""
+        on_issue = isinstance(self.noteable, Issue) and self.noteable.confidential
+        return self.internal or on_issue
+
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Issue:
+class Issuable:
+    """The common fields of issues and merge requests."""
+
+    resource: ClassVar[str]
+    sign: ClassVar[str]
+
     id: int
     iid: int
     project: "Project"
@@ -117,41 +132,10 @@ class Issue:
     created_at: datetime
     updated_at: datetime
     state: str = "opened"
-    confidential: bool = False
-    issue_type: str = "issue"
     labels: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
     closed_at: datetime | None = None
     closed_by: User | None = None
-    updated_by: User | None = None
-    last_edited_at: datetime | None = None
-    last_edited_by: User | None = None
-    notes: list[Note] = field(default_factory=list)
-    awards: list[AwardEmoji] = field(default_factory=list)
-
-
-@dataclass(eq=False, kw_only=True, slots=True)
-class MergeRequest:
-    id: int
-    iid: int
-    project: "Project"
-    title: str
-    description: str
-    author: User
-    source_branch: str
-    target_branch: str
-    sha: str
-    created_at: datetime
-    updated_at: datetime
-    state: str = "opened"
-    labels: list[Label] = field(default_factory=list)
-    assignees: list[User] = field(default_factory=list)
-    reviewers: list[User] = field(default_factory=list)
-    closed_at: datetime | None = None
-    closed_by: User | None = None
-    merged_at: datetime | None = None
-    merge_user: User | None = None
-    merge_commit_sha: str | None = None
     updated_by: User | None = None
     last_edited_at: datetime | None = None
     last_edited_by: User | None = None
@@ -159,8 +143,65 @@ class MergeRequest:
     awards: list[AwardEmoji] = field(default_factory=list)
 
     @property
+    def state_id(self) -> int:
+        return _STATE_IDS[self.state]
+
+    @property
+    def reference(self) -> str:
+        return f"{self.sign}{self.iid}"
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/{self.resource}/{self.iid}"
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Issue(Issuable):
+    resource: ClassVar[str] = "issues"
+    sign: ClassVar[str] = "#"
+
+    confidential: bool = False
+    issue_type: str = "issue"
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class MergeRequest(Issuable):
+    resource: ClassVar[str] = "merge_requests"
+    sign: ClassVar[str] = "!"
+
+    source_branch: str
+    target_branch: str
+    sha: str
+    reviewers: list[User] = field(default_factory=list)
+    merged_at: datetime | None = None
+    merge_user: User | None = None
+    merge_commit_sha: str | None = None
+
+    @property
     def draft(self) -> bool:
         return _DRAFT.match(self.title) is not None
+
+    @property
+    def detailed_merge_status(self) -> str:
+        if self.state != "opened":
+            return "not_open"
+        return "draft_status" if self.draft else "mergeable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """A change to an issue or merge request; `None` leaves a field as it is."""
+
+    title: str | None = None
+    description: str | None = None
+    labels: tuple[str, ...] | None = None
+    add_labels: tuple[str, ...] = ()
+    remove_labels: tuple[str, ...] = ()
+    state_event: str | None = None
+    assignees: list[User] | None = None
+    reviewers: list[User] | None = None
+    confidential: bool | None = None
+    target_branch: str | None = None
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -168,7 +209,7 @@ class Snippet:
     id: int
     project: "Project"
     title: str
-    description: str
+    description: str = ""
     file_name: str
     content: str
     author: User
@@ -176,6 +217,10 @@ class Snippet:
     updated_at: datetime
     notes: list[Note] = field(default_factory=list)
     awards: list[AwardEmoji] = field(default_factory=list)
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/snippets/{self.id}"
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -185,35 +230,37 @@ class Commit:
     message: str
     author: User
     created_at: datetime
-    parents: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    modified: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    parents: tuple[str, ...]
+    added: tuple[str, ...]
+    modified: tuple[str, ...]
     notes: list[Note] = field(default_factory=list)
 
     @property
     def title(self) -> str:
         return self.message.splitlines()[0] if self.message else ""
 
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/commit/{self.sha}"
 
-Issuable = Issue | MergeRequest
-Noteable = Issue | MergeRequest | Snippet | Commit
-Awardable = Issue | MergeRequest | Snippet | Note
+
+Noteable = Issuable | Snippet | Commit
+Awardable = Issuable | Snippet | Note
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class HookEvent:
-    """One delivery as GitLab remembers it. `headers` hold the secret token already redacted."""
+    """An entry of a hook's delivery history. Its `headers` have the secret token redacted."""
 
-    id: int
+    id: int = 0
     url: str
     trigger: str
     headers: dict[str, str]
     data: dict[str, object]
-    response_status: str
-    response_headers: dict[str, str]
-    response_body: str
-    execution_duration: float
+    response_status: str = "internal error"
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: str = ""
+    execution_duration: float = 0.0
     internal_error_message: str | None = None
 
     @property
@@ -223,7 +270,7 @@ class HookEvent:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Hook:
-    """A project webhook. Its secrets stay out of its repr."""
+    """A project webhook. Its repr omits its secrets."""
 
     id: int
     project: "Project"
@@ -245,10 +292,10 @@ class Hook:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Project:
+    instance: "Instance" = field(repr=False)
     id: int
     name: str
     path_with_namespace: str
-    namespace: str
     created_at: datetime
     description: str = ""
     visibility: str = "private"
@@ -262,35 +309,59 @@ class Project:
     branches: dict[str, str] = field(default_factory=dict)
     hooks: dict[int, Hook] = field(default_factory=dict)
 
+    @property
+    def namespace(self) -> str:
+        return self.path_with_namespace.rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        return self.path_with_namespace.rpartition("/")[2]
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.instance.url}/{self.path_with_namespace}"
+
+    @property
+    def ssh_url(self) -> str:
+        return f"git@{urlsplit(self.instance.url).hostname}:{self.path_with_namespace}.git"
+
+    @property
+    def http_url(self) -> str:
+        return f"{self.web_url}.git"
+
+    @property
+    def issuables(self) -> list[Issuable]:
+        return [*self.issues.values(), *self.merge_requests.values()]
+
     def access_level(self, user: User) -> int:
-        """What `user` may do here: 0 for nobody, 50 for an owner or an administrator."""
+        """The user's role: 0 for none, 50 for an owner or an administrator."""
         return OWNER if user.admin else self.members.get(user.id, 0)
 
     def can_read(self, user: User) -> bool:
         return self.visibility == "public" or self.access_level(user) >= GUEST
 
 
-# Each kind counts from a start of its own, so that an id passed for another kind's id, or for an
-# iid, finds nothing instead of finding something by chance.
-_FIRST_IDS = {
-    "user": 1,
-    "project": 71,
-    "label": 201,
-    "issue": 301,
-    "merge_request": 501,
-    "snippet": 701,
-    "note": 1001,
-    "award_emoji": 5001,
-    "hook": 11,
-    "hook_event": 8001,
+# Each kind starts at another number, so that the id of another kind, or an iid, finds nothing
+# instead of finding something by chance.
+_FIRST_IDS: dict[type, int] = {
+    User: 1,
+    Hook: 11,
+    Project: 71,
+    Label: 201,
+    Issue: 301,
+    MergeRequest: 501,
+    Snippet: 701,
+    Note: 1001,
+    AwardEmoji: 5001,
+    HookEvent: 8001,
 }
 
 
 class Instance:
     """One GitLab: its address, its users and projects, and the lock around them.
 
-    Hold `changed` while reading or writing what other threads may touch; call `touch()` after a
-    change, which wakes whoever waits for one.
+    Hold `changed` while reading state that other threads may change, and `changing()` while
+    changing it.
     """
 
     def __init__(self, *, url: str, version: str, now: Callable[[], datetime]) -> None:
@@ -301,42 +372,52 @@ class Instance:
         self.users: dict[int, User] = {}
         self.tokens: dict[str, Token] = {}
         self.projects: dict[int, Project] = {}
-        self._ids: dict[str, Iterator[int]] = {}
+        self._ids: dict[type, Iterator[int]] = {
+            kind: itertools.count(first) for kind, first in _FIRST_IDS.items()
+        }
 
-    def touch(self) -> None:
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for a change, then wake the threads that wait for one."""
         with self.changed:
-            self.changed.notify_all()
+            try:
+                yield
+            finally:
+                self.changed.notify_all()
 
-    def next_id(self, kind: str) -> int:
-        if kind not in self._ids:
-            self._ids[kind] = itertools.count(_FIRST_IDS[kind])
+    def next_id(self, kind: type) -> int:
         return next(self._ids[kind])
+
+    def api_url(self, path: str) -> str:
+        """The address of an API resource; `path` begins with a slash."""
+        return f"{self.url}/api/v4{path}"
 
     def add_user(
         self, username: str, *, name: str = "", bot: bool = False, admin: bool = False
     ) -> User:
-        user = User(
-            id=self.next_id("user"), username=username, name=name or username, bot=bot, admin=admin
+        number = self.next_id(User)
+        self.users[number] = User(
+            instance=self, id=number, username=username, name=name or username, bot=bot, admin=admin
         )
-        self.users[user.id] = user
-        return user
+        return self.users[number]
 
     def add_token(
-        self, value: str, user: User, *, scopes: frozenset[str] | None = None, expired: bool = False
+        self,
+        value: str,
+        user: User,
+        *,
+        scopes: frozenset[str] = frozenset({"api"}),
+        expired: bool = False,
     ) -> None:
-        self.tokens[value] = Token(
-            user=user, scopes=frozenset({"api"}) if scopes is None else scopes, expired=expired
-        )
+        self.tokens[value] = Token(user=user, scopes=scopes, expired=expired)
 
-    def add_project(self, path: str, *, name: str = "", visibility: str = "private") -> Project:
-        namespace, _, slug = path.rpartition("/")
+    def add_project(self, path: str, *, name: str = "") -> Project:
         project = Project(
-            id=self.next_id("project"),
-            name=name or slug,
+            instance=self,
+            id=self.next_id(Project),
+            name=name or path.rpartition("/")[2],
             path_with_namespace=path,
-            namespace=namespace,
             created_at=self.now(),
-            visibility=visibility,
         )
         self.projects[project.id] = project
         return project
@@ -345,16 +426,16 @@ class Instance:
         self, project: Project, name: str, *, color: str = "#6699cc", description: str | None = None
     ) -> Label:
         now = self.now()
-        label = Label(
-            id=self.next_id("label"),
+        project.labels[name] = Label(
+            id=self.next_id(Label),
+            project=project,
             name=name,
             color=color,
             description=description,
             created_at=now,
             updated_at=now,
         )
-        project.labels[name] = label
-        return label
+        return project.labels[name]
 
     def add_commit(
         self,
@@ -365,12 +446,10 @@ class Instance:
         author: User,
         added: tuple[str, ...] = (),
         modified: tuple[str, ...] = (),
-        removed: tuple[str, ...] = (),
     ) -> Commit:
-        """Put a commit on a branch, which springs from the default branch if it is new."""
+        """Add a commit to a branch. A new branch starts at the head of the default branch."""
         parent = project.branches.get(branch) or project.branches.get(project.default_branch)
-        number = len(project.commits)
-        identity = f"{project.id}\0{number}\0{parent}\0{branch}\0{message}"
+        identity = f"{project.id}\0{len(project.commits)}\0{parent}\0{branch}\0{message}"
         commit = Commit(
             sha=hashlib.sha1(identity.encode()).hexdigest(),
             project=project,
@@ -380,44 +459,24 @@ class Instance:
             parents=(parent,) if parent else (),
             added=added,
             modified=modified,
-            removed=removed,
         )
         project.commits[commit.sha] = commit
         project.branches[branch] = commit.sha
         return commit
 
-    def add_snippet(
-        self, project: Project, *, title: str, file_name: str, content: str, author: User
-    ) -> Snippet:
-        now = self.now()
-        snippet = Snippet(
-            id=self.next_id("snippet"),
-            project=project,
-            title=title,
-            description="",
-            file_name=file_name,
-            content=content,
-            author=author,
-            created_at=now,
-            updated_at=now,
-        )
-        project.snippets[snippet.id] = snippet
-        return snippet
-
     def user(self, username: str) -> User:
-        """The user of that name. Raises KeyError, naming it, if there is none."""
+        """The user with that name. Raises KeyError, naming it, if there is none."""
         for user in self.users.values():
             if user.username == username:
                 return user
         raise KeyError(f"no user {username!r} in the sandbox")
 
-    def project(self, key: int | str) -> Project | None:
-        """The project of that number or full path."""
-        text = str(key)
-        if text.isascii() and text.isdigit():
-            return self.projects.get(int(text))
+    def project(self, key: str) -> Project | None:
+        """The project with that number or full path."""
+        if key.isascii() and key.isdigit():
+            return self.projects.get(int(key))
         for project in self.projects.values():
-            if project.path_with_namespace.lower() == text.lower():
+            if project.path_with_namespace.lower() == key.lower():
                 return project
         return None
 

@@ -1,7 +1,7 @@
-"""Send webhooks as GitLab does: headers, signature, time limit, history, cut loops.
+"""Webhooks as GitLab sends them: headers, signature, time limit, history, loop detection.
 
-Deliveries run on an event loop in a thread of their own, so that neither an API answer nor a
-test waits for the receiver. Bodies come ready from `payloads`.
+A thread with an event loop of its own delivers them, so that neither an API response nor a test
+waits for the receiver. `payloads` makes the bodies.
 
 After https://docs.gitlab.com/user/project/integrations/webhooks/ and
 https://www.standardwebhooks.com/.
@@ -18,14 +18,15 @@ import re
 import threading
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
+import anyio
 import httpx
+from anyio.from_thread import start_blocking_portal
 
 from .state import Hook, HookEvent, Instance, Project
 
@@ -35,31 +36,24 @@ SIGNING_KEY_BYTES = 32
 
 _RESPONSE_BYTES = 8 * 1024
 _AT_ONCE = 50
+_SENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
-_REMEMBERED_CHAINS = 10_000
-_REMEMBERED_EVENTS = 10_000  # of each hook; GitLab forgets after 7 days instead
+_REMEMBERED_EVENTS = 10_000  # per hook; GitLab deletes them after 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
 _FAILURES_UNTIL_DISABLED = 40
 _LONGEST_PAUSE = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of webhook: its trigger's name in the history, and its `X-Gitlab-Event`."""
-
-    trigger: str
-    header: str
-
-
-KINDS = {
-    "push_events": Kind("push_hooks", "Push Hook"),
-    "tag_push_events": Kind("tag_push_hooks", "Tag Push Hook"),
-    "issues_events": Kind("issue_hooks", "Issue Hook"),
-    "confidential_issues_events": Kind("confidential_issue_hooks", "Confidential Issue Hook"),
-    "note_events": Kind("note_hooks", "Note Hook"),
-    "confidential_note_events": Kind("confidential_note_hooks", "Confidential Note Hook"),
-    "merge_requests_events": Kind("merge_request_hooks", "Merge Request Hook"),
-    "emoji_events": Kind("emoji_hooks", "Emoji Hook"),
+# `X-Gitlab-Event` by trigger.
+HEADERS = {
+    "push_events": "Push Hook",
+    "tag_push_events": "Tag Push Hook",
+    "issues_events": "Issue Hook",
+    "confidential_issues_events": "Confidential Issue Hook",
+    "note_events": "Note Hook",
+    "confidential_note_events": "Confidential Note Hook",
+    "merge_requests_events": "Merge Request Hook",
+    "emoji_events": "Emoji Hook",
 }
 
 
@@ -67,10 +61,10 @@ class Webhooks:
     """Sends an instance's webhooks and keeps the history of each hook.
 
     Args:
-        instance: whose webhooks.
-        timeout: seconds that a receiver may take; GitLab gives 10.
+        instance: the instance.
+        timeout: seconds that a receiver may take; 10 in GitLab.
         disable_failing: whether a hook that keeps failing is paused and, in the end, disabled.
-        transport: how to reach receivers, instead of over the network.
+        transport: delivers webhooks instead of the network.
     """
 
     def __init__(
@@ -86,17 +80,19 @@ class Webhooks:
         self._disable_failing = disable_failing
         self._transport = transport
         self._thread = _DeliveryThread()
-        self._chains: OrderedDict[str, set[int]] = OrderedDict()
+        self._slots = anyio.CapacityLimiter(_AT_ONCE)
+        self._chains: dict[str, set[int]] = {}
+        self._sent: dict[tuple[str, int, int], list[float]] = {}
         self.under_way = 0
 
     def fire(
         self, project: Project, trigger: str, data: dict[str, Any], *, event_uuid: str | None
     ) -> None:
-        """Send `data` to each of the project's hooks that wants `trigger` (as "issues_events").
+        """Send `data` to each of the project's hooks with the trigger (as "issues_events").
 
         Args:
             event_uuid: the `X-Gitlab-Event-UUID` of the API request that caused this, if it
-                had one: a hook that already fired under it does not fire again.
+                had one: a hook that has already fired under it does not fire again.
         """
         for hook in project.hooks.values():
             if trigger not in hook.triggers or not _wants_branch(hook, trigger, data):
@@ -104,20 +100,27 @@ class Webhooks:
             if self.alert_status(hook) != "executable" or self._is_loop(hook, event_uuid):
                 continue
             chain = event_uuid or str(uuid.uuid4())
-            self._join_chain(hook, chain)
-            self._start(hook, KINDS[trigger], data, chain=chain)
+            self._chains.setdefault(chain, set()).add(hook.id)
+            self._start(hook, trigger, data, chain, str(uuid.uuid4()))
 
-    async def send(
+    def send(
         self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
-    ) -> HookEvent:
-        """Send to one hook, disabled or not, and wait for what comes of it (test, resend)."""
-        future = self._start(
-            hook, KINDS[trigger], data, chain=str(uuid.uuid4()), idempotency_key=idempotency_key
-        )
-        return await asyncio.wrap_future(future)
+    ) -> Future[HookEvent]:
+        """Send to one hook, disabled or not (test, resend)."""
+        delivery_id = idempotency_key or str(uuid.uuid4())
+        return self._start(hook, trigger, data, str(uuid.uuid4()), delivery_id)
+
+    def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
+        """Whether a resend or a test is within the limit of five a minute; if so, count it."""
+        recent = [each for each in self._sent.get(sender, ()) if each > now - 60]
+        self._sent[sender] = recent
+        if len(recent) >= _SENDS_PER_MINUTE:
+            return False
+        recent.append(now)
+        return True
 
     def alert_status(self, hook: Hook) -> str:
-        """Whether the hook is `executable`, `temporarily_disabled`, or `disabled` for good."""
+        """The hook's status: `executable`, `temporarily_disabled`, or `disabled` for good."""
         if hook.failures >= _FAILURES_UNTIL_DISABLED:
             return "disabled"
         if hook.disabled_until and hook.disabled_until > self._instance.now():
@@ -125,7 +128,7 @@ class Webhooks:
         return "executable"
 
     def close(self) -> None:
-        """Drop what is under way and end the thread. A later delivery starts a new one."""
+        """Drop the deliveries under way and end the thread. A later delivery starts a new one."""
         self._thread.stop()
 
     def _is_loop(self, hook: Hook, event_uuid: str | None) -> bool:
@@ -134,84 +137,61 @@ class Webhooks:
         fired = self._chains.get(event_uuid, set())
         return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
 
-    def _join_chain(self, hook: Hook, chain: str) -> None:
-        self._chains.setdefault(chain, set()).add(hook.id)
-        while len(self._chains) > _REMEMBERED_CHAINS:
-            self._chains.popitem(last=False)
-
     def _start(
-        self,
-        hook: Hook,
-        kind: Kind,
-        data: dict[str, Any],
-        *,
-        chain: str,
-        idempotency_key: str | None = None,
+        self, hook: Hook, trigger: str, data: dict[str, Any], chain: str, delivery_id: str
     ) -> Future[HookEvent]:
-        with self._instance.changed:
+        with self._instance.changing():
             self.under_way += 1
-            instance_url = self._instance.url
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._instance.version}",
-            "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
-            "X-Gitlab-Event": kind.header,
+            "Idempotency-Key": delivery_id,
+            "X-Gitlab-Event": HEADERS[trigger],
             "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
-            "X-Gitlab-Instance": instance_url,
+            "X-Gitlab-Instance": self._instance.url,
             EVENT_UUID_HEADER: chain,
+            "webhook-id": delivery_id,
+            "webhook-timestamp": str(int(self._instance.now().timestamp())),
         }
-        delivery = self._deliver(hook, kind, data, headers)
-        future = self._thread.submit(delivery)
+        future = self._thread.submit(self._deliver(hook, data, headers))
         future.add_done_callback(self._finished)
         return future
 
     def _finished(self, future: Future[HookEvent]) -> None:
-        with self._instance.changed:
+        with self._instance.changing():
             self.under_way -= 1
-            self._instance.touch()
 
     async def _deliver(
-        self, hook: Hook, kind: Kind, data: dict[str, Any], headers: dict[str, str]
+        self, hook: Hook, data: dict[str, Any], headers: dict[str, str]
     ) -> HookEvent:
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-        redacted = {**dict.fromkeys(hook.custom_headers, "[REDACTED]"), **headers}
-        sent = {**hook.custom_headers, **headers}
-        timestamp = str(int(self._instance.now().timestamp()))
-        standard = {"webhook-id": headers["Idempotency-Key"], "webhook-timestamp": timestamp}
-        sent |= standard
-        redacted |= standard
         if hook.signing_token:
-            signature = sign(hook.signing_token, standard["webhook-id"], timestamp, body)
-            sent["webhook-signature"] = redacted["webhook-signature"] = signature
+            delivery_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
+            signature = sign(hook.signing_token, delivery_id, timestamp, body)
+            headers = {**headers, "webhook-signature": signature}
+        secret = dict(hook.custom_headers)
         if hook.token:
-            sent["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
-            redacted["X-Gitlab-Token"] = "[REDACTED]"
+            secret["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
         event = HookEvent(
-            id=0,
             url=hook.url,
-            trigger=kind.trigger,
-            headers=redacted,
+            # In the history, "Issue Hook" is "issue_hooks".
+            trigger=headers["X-Gitlab-Event"].lower().replace(" ", "_") + "s",
+            headers=dict.fromkeys(secret, "[REDACTED]") | headers,
             data=data,
-            response_status="internal error",
-            response_headers={},
-            response_body="",
-            execution_duration=0.0,
         )
-        await self._exchange(hook, event, body, sent)
+        async with self._slots:
+            await self._exchange(hook, event, body, secret | headers)
         self._record(hook, event)
         return event
 
     async def _exchange(
         self, hook: Hook, event: HookEvent, body: bytes, headers: dict[str, str]
     ) -> None:
-        # Certificates take long to load, and plain HTTP needs none.
-        verify = hook.enable_ssl_verification and hook.url.startswith("https:")
-        client = self._thread.client(verify, self._transport)
         started = time.monotonic()
         raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await client.post(hook.url, content=body, headers=raw_headers)
+            with anyio.fail_after(self._timeout):
+                response = await self._post(hook, body, raw_headers)
         except TimeoutError:
             event.internal_error_message = f"execution expired after {self._timeout:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -222,17 +202,52 @@ class Webhooks:
             event.response_body = response.content[:_RESPONSE_BYTES].decode(errors="replace")
         event.execution_duration = time.monotonic() - started
 
+    async def _post(
+        self, hook: Hook, body: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> httpx.Response:
+        async with httpx.AsyncClient(
+            # Loading the certificates takes long, and plain HTTP needs none.
+            verify=hook.enable_ssl_verification and hook.url.startswith("https:"),
+            timeout=None,
+            trust_env=False,
+            transport=self._transport,
+            headers={"Connection": "close", "Accept": "*/*"},
+        ) as client:
+            return await client.post(hook.url, content=body, headers=headers)
+
     def _record(self, hook: Hook, event: HookEvent) -> None:
-        with self._instance.changed:
-            event.id = self._instance.next_id("hook_event")
+        with self._instance.changing():
+            event.id = self._instance.next_id(HookEvent)
             hook.events.append(event)
             del hook.events[:-_REMEMBERED_EVENTS]
             if event.response_status[:1] in ("2", "3"):
                 hook.failures, hook.disabled_until = 0, None
             elif self._disable_failing:
                 hook.failures += 1
-                hook.disabled_until = _pause(hook.failures, self._instance.now())
-            self._instance.touch()
+                hook.disabled_until = _disabled_until(hook.failures, self._instance.now())
+
+
+class _DeliveryThread:
+    """A thread with an event loop, started when it is first used, and again after a stop."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._running = ExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def submit(self, delivery: Coroutine[Any, Any, HookEvent]) -> Future[HookEvent]:
+        # The portal's own way to start a task waits for the thread, which can wait for the lock
+        # that the caller holds.
+        with self._guard:
+            if self._loop is None:
+                portal = self._running.enter_context(start_blocking_portal(name="sandbox-webhooks"))
+                self._loop = portal.call(asyncio.get_running_loop)
+            return asyncio.run_coroutine_threadsafe(delivery, self._loop)
+
+    def stop(self) -> None:
+        with self._guard:
+            self._running.close()
+            self._loop = None
 
 
 def sign(signing_token: str, delivery_id: str, timestamp: str, body: bytes) -> str:
@@ -255,7 +270,7 @@ def signing_key(signing_token: str) -> bytes:
     return key
 
 
-def _pause(failures: int, now: datetime) -> datetime | None:
+def _disabled_until(failures: int, now: datetime) -> datetime | None:
     if failures < _FAILURES_UNTIL_PAUSED:
         return None
     doublings = min(failures - _FAILURES_UNTIL_PAUSED, 20)
@@ -270,69 +285,3 @@ def _wants_branch(hook: Hook, trigger: str, data: dict[str, Any]) -> bool:
     if hook.branch_filter_strategy == "regex":
         return re.search(pattern, branch) is not None
     return fnmatch.fnmatchcase(branch, pattern)
-
-
-class _DeliveryThread:
-    """An event loop in a thread, started at the first delivery, with HTTP clients of its own."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._clients: dict[bool, httpx.AsyncClient] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-
-    def submit(self, work: Coroutine[Any, Any, HookEvent]) -> Future[HookEvent]:
-        with self._guard:
-            if self._loop is None:
-                self._start()
-            assert self._loop is not None
-            return asyncio.run_coroutine_threadsafe(self._in_turn(work), self._loop)
-
-    def client(self, verify: bool, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-        if verify not in self._clients:
-            # GitLab opens a connection for each delivery; a kept one would also break whenever
-            # the receiver restarts.
-            self._clients[verify] = httpx.AsyncClient(
-                verify=verify,
-                timeout=None,
-                trust_env=False,
-                transport=transport,
-                limits=httpx.Limits(max_keepalive_connections=0),
-                headers={"Connection": "close", "Accept": "*/*"},
-            )
-        return self._clients[verify]
-
-    def stop(self) -> None:
-        with self._guard:
-            if self._loop is None or self._thread is None:
-                return
-            asyncio.run_coroutine_threadsafe(self._wind_down(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-            self._loop = self._thread = None
-
-    def _start(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="sandbox-webhooks", daemon=True
-        )
-        self._thread.start()
-
-    async def _in_turn(self, work: Coroutine[Any, Any, HookEvent]) -> HookEvent:
-        try:
-            async with self._slots:
-                return await work
-        finally:
-            work.close()
-
-    async def _wind_down(self) -> None:
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()

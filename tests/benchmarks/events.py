@@ -29,9 +29,7 @@ def sandbox() -> Sandbox:
 def bodies(made: Sandbox, action: str = "open") -> list[bytes]:
     """The body of an event on each issue of a sandbox."""
     return [
-        _padded(
-            payloads.issue_event(made.instance, issue, action=action, by=issue.author, changes={})
-        )
+        _padded(payloads.issue_event(issue, action=action, by=issue.author, changes={}))
         for issue in made.project.issues.values()
     ]
 

@@ -1,7 +1,7 @@
-"""GitLab's REST API (`/api/v4`) over the state of a sandbox, as far as bots call it.
+"""GitLab's REST API (`/api/v4`) over the state of a sandbox: the part that bots call.
 
-This module turns HTTP requests into calls and answers into HTTP; the modules beside it each
-answer for one kind of resource.
+This module translates between HTTP and endpoints. The other modules each answer for one kind of
+resource, and register their endpoints when they are imported.
 """
 
 import hashlib
@@ -10,123 +10,94 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..state import Instance
 from ..webhooks import EVENT_UUID_HEADER, Webhooks
-from . import (
+from . import (  # noqa: F401 - importing them registers their endpoints
     award_emoji,
     commits,
     discussions,
     graphql,
     hooks,
-    issues,
+    issuables,
     labels,
-    merge_requests,
     notes,
     projects,
     users,
 )
 from .auth import RateLimiter, authenticate, require_scope
-from .call import Answer, ApiError, Call, Endpoint
-from .params import ParamsError, read
+from .call import Call
+from .endpoints import ROUTES, Endpoint
+from .errors import ApiError
+from .params import read
 
-PREFIX = "/api/v4"
-
-# What bots call most comes first: routes are tried in order.
-_ENDPOINTS = (
-    *notes.endpoints,
-    *users.endpoints,
-    *issues.endpoints,
-    *merge_requests.endpoints,
-    *discussions.endpoints,
-    *award_emoji.endpoints,
-    *labels.endpoints,
-    *projects.endpoints,
-    *commits.endpoints,
-)
-
-_Serve = Callable[[Request], Awaitable[Response]]
+_REST = "/api/v4"
 
 
 def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[BaseRoute]:
     """The API's routes.
 
     Args:
-        rate_limit: requests that a user may make in a minute before the answer is 429.
+        instance: the state.
+        webhooks: sends the webhooks that follow.
+        rate_limit: requests that a user may make in a minute.
     """
     limiter = RateLimiter(rate_limit)
 
-    def route(endpoint: Endpoint, prefix: str) -> Route:
+    def route(method: str, prefix: str, path: str, endpoint: Endpoint) -> Route:
         serve = _serve(instance, webhooks, limiter, endpoint, prefix)
-        return Route(prefix + endpoint.path, serve, methods=[endpoint.method])
+        return Route(prefix + path, serve, methods=[method])
 
     return [
-        *(route(endpoint, PREFIX) for endpoint in _ENDPOINTS),
-        *(route(endpoint, PREFIX) for endpoint in hooks.endpoints(hooks.Sending())),
-        *(route(endpoint, "/api") for endpoint in graphql.endpoints),
-        Route(PREFIX + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        *(route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES),
+        # A query reads, although it is sent with POST.
+        route("POST", "/api", "/graphql", graphql.execute),
+        Route(_REST + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]
 
 
 def _serve(
-    instance: Instance,
-    webhooks: Webhooks,
-    limiter: RateLimiter,
-    endpoint: Endpoint,
-    prefix: str,
-) -> _Serve:
+    instance: Instance, webhooks: Webhooks, limiter: RateLimiter, endpoint: Endpoint, prefix: str
+) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        headers: dict[str, str] = {"X-Request-Id": uuid.uuid4().hex}
+        headers = {"X-Request-Id": uuid.uuid4().hex}
         try:
             body = await request.body()
-            with instance.changed:
+            with instance.changing():
                 token = authenticate(instance, request.headers)
                 headers |= limiter.count(token.user.id, instance.now().timestamp())
-                require_scope(token, "GET" if prefix == "/api" else request.method)
+                require_scope(token, request.method if prefix == _REST else "GET")
                 call = Call(
-                    instance=instance,
-                    webhooks=webhooks,
                     user=token.user,
+                    webhooks=webhooks,
                     resource=request.url.path.partition(prefix)[2],
                     path=request.path_params,
                     params=read(request.url.query, request.headers.get("content-type", ""), body),
                     event_uuid=request.headers.get(EVENT_UUID_HEADER) or None,
                 )
-                answer = endpoint.handler(call)
-            if inspect.isawaitable(answer):
-                answer = await answer
+                answer = endpoint(call)
+            response = await answer if inspect.isawaitable(answer) else answer
+            if request.method in ("GET", "HEAD"):
+                response = _cacheable(response, request.headers.get("if-none-match"))
         except ApiError as error:
-            return _refusal(error, headers)
-        except ParamsError as error:
-            return _refusal(ApiError(error.status, {"error": str(error)}), headers)
-        return _response(request, answer, headers)
+            response = error.response()
+        response.headers.update(headers)
+        return response
 
     return serve
 
 
-def _response(request: Request, answer: Answer, headers: dict[str, str]) -> Response:
-    body = answer.encoded()
-    if answer.body is None:
-        return Response(status_code=answer.status, headers=headers | answer.headers)
-    headers = headers | answer.headers
-    if request.method in ("GET", "HEAD"):
-        etag = f'W/"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-        headers |= {"ETag": etag, "Cache-Control": "max-age=0, private, must-revalidate"}
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
-    return Response(body, answer.status, headers, media_type="application/json")
-
-
-def _refusal(error: ApiError, headers: dict[str, str]) -> Response:
-    if isinstance(error.body, str):
-        return Response(error.body, error.status, headers | error.headers, media_type="text/plain")
-    answer = Answer(error.body)
-    return Response(
-        answer.encoded(), error.status, headers | error.headers, media_type="application/json"
-    )
+def _cacheable(response: Response, known: str | None) -> Response:
+    etag = f'W/"{hashlib.md5(response.body, usedforsecurity=False).hexdigest()}"'
+    cached = {"ETag": etag, "Cache-Control": "max-age=0, private, must-revalidate"}
+    if known == etag:
+        kept = {k: v for k, v in response.headers.items() if not k.startswith("content-")}
+        return Response(status_code=304, headers=kept | cached)
+    response.headers.update(cached)
+    return response
 
 
 async def _unknown(request: Request) -> Response:
-    return _refusal(ApiError(404, {"error": "404 Not Found"}), {})
+    return JSONResponse({"error": "404 Not Found"}, 404)

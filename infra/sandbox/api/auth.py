@@ -1,4 +1,4 @@
-"""Who makes a request, and how often: tokens and rate limits.
+"""Authentication and rate limits.
 
 After https://docs.gitlab.com/api/rest/authentication/ and
 https://docs.gitlab.com/security/rate_limits/.
@@ -8,48 +8,36 @@ import math
 from collections.abc import Mapping
 
 from ..state import Instance, Token
-from .call import ApiError
+from .errors import ApiError, unauthorized
 
 _WINDOW_SECONDS = 60
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def authenticate(instance: Instance, headers: Mapping[str, str]) -> Token:
-    """The token of a request. Raises ApiError 401 if there is none, or not a good one."""
+    """The token of a request. Raises ApiError 401 if it is missing, unknown or expired."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     bearer = bearer.strip() if scheme.lower() == "bearer" else ""
     token = instance.tokens.get(headers.get("private-token", "") or bearer)
     if not token:
-        raise ApiError(401, {"message": "401 Unauthorized"})
+        raise unauthorized()
     if token.expired:
-        raise ApiError(
-            401,
-            {
-                "error": "invalid_token",
-                "error_description": "Token is expired. You can either do re-authorization or "
-                "token refresh.",
-            },
-        )
+        text = "Token is expired. You can either do re-authorization or token refresh."
+        raise ApiError(401, {"error": "invalid_token", "error_description": text})
     return token
 
 
 def require_scope(token: Token, method: str) -> None:
-    """Refuse writing with a token that may only read."""
+    """Refuse a write with a token that may only read."""
     if method in _READING or "api" in token.scopes:
         return
-    raise ApiError(
-        403,
-        {
-            "error": "insufficient_scope",
-            "error_description": "The request requires higher privileges than provided by the "
-            "access token.",
-            "scope": "api",
-        },
-    )
+    text = "The request requires higher privileges than provided by the access token."
+    error = {"error": "insufficient_scope", "error_description": text, "scope": "api"}
+    raise ApiError(403, error)
 
 
 class RateLimiter:
-    """Counts each user's requests by the minute.
+    """Counts each user's requests per minute.
 
     Args:
         limit: requests that a user may make in a minute.
@@ -61,7 +49,7 @@ class RateLimiter:
         self._seen: dict[int, int] = {}
 
     def count(self, user_id: int, now: float) -> dict[str, str]:
-        """Count a request at `now` (Unix seconds) and give its headers. Raises ApiError 429."""
+        """Count a request at `now` (Unix seconds); return its headers. Raises ApiError 429."""
         window = math.floor(now / _WINDOW_SECONDS)
         if window != self._window:
             self._window = window

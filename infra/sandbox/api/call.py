@@ -1,62 +1,59 @@
-"""One API request, read and authenticated, and the answer to it.
+"""One authenticated API request, and the objects that its path names."""
 
-A handler of the API is a function `(Call) -> Answer`: it opens nothing and waits for nothing
-(or, where GitLab itself waits for a receiver, it is async). What it refuses, it raises.
-"""
-
-import json
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import unquote
 
-from ..acting import Acting
-from ..state import GUEST, Instance, Issue, MergeRequest, Project, Snippet, User
+from ..actor import Actor
+from ..state import (
+    PLANNER,
+    Commit,
+    Instance,
+    Issue,
+    MergeRequest,
+    Note,
+    Project,
+    Snippet,
+    User,
+)
 from ..webhooks import Webhooks
+from .errors import ApiError, invalid, not_found
 from .params import Params
 
+_T = TypeVar("_T")
 
-class ApiError(Exception):
-    """A refusal, in one of GitLab's shapes: `body` is sent as it is."""
-
-    def __init__(
-        self, status: int, body: dict[str, Any] | str, *, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(status, body)
-        self.status = status
-        self.body = body
-        self.headers = headers or {}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back; `body=None` is an empty one."""
-
-    body: Any = None
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def encoded(self) -> bytes:
-        if self.body is None:
-            return b""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+ISSUE = "/projects/{id}/issues/{issue_iid}"
+MERGE_REQUEST = "/projects/{id}/merge_requests/{merge_request_iid}"
+SNIPPET = "/projects/{id}/snippets/{snippet_id}"
+COMMIT = "/projects/{id}/repository/commits/{sha}"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An authenticated request. `path` holds the parameters in the path, still encoded."""
+    """An authenticated request.
 
-    instance: Instance
-    webhooks: Webhooks
+    Attributes:
+        resource: the path below `/api/v4`, still encoded.
+        path: the parameters in the path, still encoded.
+        params: the parameters in the query and the body.
+        event_uuid: the `X-Gitlab-Event-UUID` header.
+    """
+
     user: User
+    webhooks: Webhooks
     resource: str
     path: dict[str, str]
     params: Params
     event_uuid: str | None = None
 
     @property
-    def acting(self) -> Acting:
-        return Acting(self.instance, self.webhooks, self.user, self.event_uuid)
+    def actor(self) -> Actor:
+        return Actor(self.user, self.webhooks, self.event_uuid)
+
+    @property
+    def instance(self) -> Instance:
+        return self.user.instance
 
     def text(self, name: str) -> str:
         """A path parameter, decoded."""
@@ -66,7 +63,7 @@ class Call:
         """A numeric path parameter. Raises ApiError 400 for anything else."""
         text = self.text(name)
         if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise ApiError(400, {"error": f"{name} is invalid"})
+            raise invalid(name)
         return int(text)
 
     @property
@@ -79,52 +76,55 @@ class Call:
 
     @property
     def issue(self) -> Issue:
-        issue = self.project.issues.get(self.number("issue_iid"))
-        if not issue or not self.may_see(issue):
+        issue = self.find(self.project.issues, "issue_iid")
+        if not self.may_see(issue):
             raise not_found()
         return issue
 
     @property
     def merge_request(self) -> MergeRequest:
-        merge_request = self.project.merge_requests.get(self.number("merge_request_iid"))
-        if not merge_request:
-            raise not_found()
-        return merge_request
+        return self.find(self.project.merge_requests, "merge_request_iid")
 
     @property
-    def snippet(self) -> Snippet:
-        snippet = self.project.snippets.get(self.number("snippet_id"))
-        if not snippet:
-            raise not_found()
-        return snippet
+    def commit(self) -> Commit:
+        commit = self.project.commits.get(self.text("sha"))
+        if not commit:
+            raise not_found("Commit")
+        return commit
 
-    def may_see(self, issue: Issue) -> bool:
-        """Confidential issues are for planners and above, their author and their assignees."""
-        if not issue.confidential or self.user in (issue.author, *issue.assignees):
+    @property
+    def noteable(self) -> Issue | MergeRequest | Snippet | Commit:
+        """The object in the path that notes can be on."""
+        if "issue_iid" in self.path:
+            return self.issue
+        if "merge_request_iid" in self.path:
+            return self.merge_request
+        if "snippet_id" in self.path:
+            return self.find(self.project.snippets, "snippet_id")
+        return self.commit
+
+    @property
+    def note(self) -> Note:
+        """The note in the path, if it is on the noteable and the user may see it."""
+        notes = {note.id: note for note in self.noteable.notes if self.may_see(note)}
+        return self.find(notes, "note_id", "Note")
+
+    def find(self, found: Mapping[int, _T], name: str, what: str = "") -> _T:
+        """The element with the number in the path. Raises ApiError 404, naming `what`."""
+        number = self.number(name)
+        if number not in found:
+            raise not_found(what)
+        return found[number]
+
+    def may_see(self, thing: Issue | Note) -> bool:
+        """Confidential issues and internal notes are for the team and those concerned."""
+        hidden = thing.confidential if isinstance(thing, Issue) else thing.internal
+        assignees = thing.assignees if isinstance(thing, Issue) else ()
+        if not hidden or self.user in (thing.author, *assignees):
             return True
-        return issue.project.access_level(self.user) > GUEST
+        return thing.project.access_level(self.user) >= PLANNER
 
     def require(self, level: int, *, unless: bool = False) -> None:
-        """Refuse whoever has less than an access level in the project, `unless` it is their own."""
+        """Refuse a user with less than an access level in the project, `unless` it is theirs."""
         if not unless and self.project.access_level(self.user) < level:
             raise ApiError(403, {"message": "403 Forbidden"})
-
-
-def not_found(what: str = "") -> ApiError:
-    """GitLab's 404, which also hides what the user may not see."""
-    return ApiError(404, {"message": " ".join(["404", what, "Not Found"]).replace("  ", " ")})
-
-
-Handler = Callable[[Call], Answer] | Callable[[Call], Awaitable[Answer]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A method and a path below `/api/v4`, and what answers there."""
-
-    method: str
-    path: str
-    handler: Handler
-
-
-Endpoints = Iterable[Endpoint]

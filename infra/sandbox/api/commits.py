@@ -3,45 +3,39 @@
 After https://docs.gitlab.com/api/commits/.
 """
 
+from starlette.responses import JSONResponse, Response
+
 from .. import entities, notes
-from .call import Answer, ApiError, Call, Endpoint
-from .notes import on_commit
-from .pagination import page
+from ..state import Commit, Note
+from .call import COMMIT, Call
+from .endpoints import endpoint, index, show
+from .notes import require_text
 
 
-def listed(call: Call) -> Answer:
-    newest_first = list(reversed(call.project.commits.values()))
-    return page(call, newest_first, lambda each: entities.commit(call.instance, each))
-
-
-def one(call: Call) -> Answer:
-    return Answer(entities.commit(call.instance, on_commit(call)))
-
-
-def comments(call: Call) -> Answer:
-    found = [note for note in on_commit(call).notes if not note.system]
-    return page(call, found, lambda each: entities.commit_comment(call.instance, each))
-
-
-def comment(call: Call) -> Answer:
-    commit, params = on_commit(call), call.params
+@endpoint("POST", f"{COMMIT}/comments")
+def comment(call: Call) -> Response:
+    commit, params = call.commit, call.params
     body = params.required("note")
-    if not body.strip():
-        raise ApiError(400, {"message": '400 Bad request - Note {:note=>["can\'t be blank"]}'})
+    require_text(body)
     note = notes.comment(
-        call.acting,
+        call.actor,
         commit,
         body,
         path=params.text("path"),
         line=params.number("line", 0) or None,
         line_type=params.text("line_type"),
     )
-    return Answer(entities.commit_comment(call.instance, note), 201)
+    return JSONResponse(entities.commit_comment(note), 201)
 
 
-endpoints = (
-    Endpoint("GET", "/projects/{id}/repository/commits", listed),
-    Endpoint("GET", "/projects/{id}/repository/commits/{sha}", one),
-    Endpoint("GET", "/projects/{id}/repository/commits/{sha}/comments", comments),
-    Endpoint("POST", "/projects/{id}/repository/commits/{sha}/comments", comment),
-)
+def _commits(call: Call) -> list[Commit]:
+    return list(reversed(call.project.commits.values()))
+
+
+def _comments(call: Call) -> list[Note]:
+    return [note for note in call.commit.notes if not note.system]
+
+
+index("/projects/{id}/repository/commits", find=_commits, entity=entities.commit)
+show(COMMIT, find=lambda call: call.commit, entity=entities.commit)
+index(f"{COMMIT}/comments", find=_comments, entity=entities.commit_comment)

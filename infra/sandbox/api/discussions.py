@@ -1,65 +1,51 @@
 """`…/discussions`: notes with their replies. After https://docs.gitlab.com/api/discussions/."""
 
-from collections.abc import Iterator
+from starlette.responses import Response
 
 from .. import entities, notes
-from ..state import Note, Noteable
-from .call import Answer, Call, Endpoint, not_found
-from .notes import NOTEABLES, at, may_see, on_commit, post
-from .pagination import page
+from ..state import Note
+from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call
+from .endpoints import endpoint, index, show
+from .errors import not_found
+from .notes import post
 
-_COMMITS = {"/projects/{id}/repository/commits/{sha}": on_commit}
-
-
-def listed(call: Call, noteable: Noteable) -> Answer:
-    found = list(_discussions(call, noteable).values())
-    return page(call, found, lambda each: entities.discussion(call.instance, each))
+_DISCUSSIONS = [f"{path}/discussions" for path in (ISSUE, MERGE_REQUEST, SNIPPET, COMMIT)]
+_DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
 
 
-def one(call: Call, noteable: Noteable) -> Answer:
-    return Answer(entities.discussion(call.instance, _find(call, noteable)))
-
-
-def create(call: Call, noteable: Noteable) -> Answer:
+@endpoint("POST", *_DISCUSSIONS)
+def create(call: Call) -> Response:
+    noteable = call.noteable
     return post(
         call,
         noteable,
-        lambda body: notes.comment(call.acting, noteable, body, threaded=True),
-        lambda note: entities.discussion(call.instance, [note]),
+        lambda body: notes.comment(call.actor, noteable, body, threaded=True),
+        lambda note: entities.discussion([note]),
     )
 
 
-def reply(call: Call, noteable: Noteable) -> Answer:
-    first = _find(call, noteable)[0]
+@endpoint("POST", *(f"{path}/notes" for path in _DISCUSSION))
+def reply(call: Call) -> Response:
+    first = _find(call)[0]
     return post(
-        call,
-        noteable,
-        lambda body: notes.reply(call.acting, first, body),
-        lambda note: entities.note(call.instance, note),
+        call, first.noteable, lambda body: notes.reply(call.actor, first, body), entities.note
     )
 
 
-def _discussions(call: Call, noteable: Noteable) -> dict[str, list[Note]]:
+def _discussions(call: Call) -> list[list[Note]]:
     found: dict[str, list[Note]] = {}
-    for note in noteable.notes:
-        if may_see(call, note):
+    for note in call.noteable.notes:
+        if call.may_see(note):
             found.setdefault(note.discussion_id, []).append(note)
-    return found
+    return list(found.values())
 
 
-def _find(call: Call, noteable: Noteable) -> list[Note]:
-    found = _discussions(call, noteable).get(call.text("discussion_id"))
-    if not found:
-        raise not_found("Discussion")
-    return found
+def _find(call: Call) -> list[Note]:
+    for notes_in_thread in _discussions(call):
+        if notes_in_thread[0].discussion_id == call.text("discussion_id"):
+            return notes_in_thread
+    raise not_found("Discussion")
 
 
-def _endpoints() -> Iterator[Endpoint]:
-    for path, find in (NOTEABLES | _COMMITS).items():
-        yield Endpoint("GET", f"{path}/discussions", at(find, listed))
-        yield Endpoint("POST", f"{path}/discussions", at(find, create))
-        yield Endpoint("GET", f"{path}/discussions/{{discussion_id}}", at(find, one))
-        yield Endpoint("POST", f"{path}/discussions/{{discussion_id}}/notes", at(find, reply))
-
-
-endpoints = tuple(_endpoints())
+index(*_DISCUSSIONS, find=_discussions, entity=entities.discussion)
+show(*_DISCUSSION, find=_find, entity=entities.discussion)

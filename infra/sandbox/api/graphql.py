@@ -1,9 +1,10 @@
-"""`POST /api/graphql`, as far as to ask who the token is: `query { currentUser { … } }`."""
+"""`POST /api/graphql`, only for the token's account: `query { currentUser { … } }`."""
 
 import re
-from typing import Any
 
-from .call import Answer, Call, Endpoint
+from starlette.responses import JSONResponse, Response
+
+from .call import Call
 
 _CURRENT_USER = re.compile(
     r"\A\s*(?:query\b[^{]*)?\{\s*currentUser\s*\{(?P<fields>[\w\s,]*)\}\s*\}\s*\Z"
@@ -11,23 +12,14 @@ _CURRENT_USER = re.compile(
 _FIRST_FIELD = re.compile(r"\{\s*(\w+)")
 
 
-def execute(call: Call) -> Answer:
+def execute(call: Call) -> Response:
     query = call.params.text("query") or ""
     match = _CURRENT_USER.match(query)
     if not match:
         first = _FIRST_FIELD.search(query)
-        return _refusal(f"Field '{first[1] if first else ''}' doesn't exist on type 'Query'")
-    known = _user(call)
-    asked = match["fields"].replace(",", " ").split()
-    for field in asked:
-        if field not in known:
-            return _refusal(f"Field '{field}' doesn't exist on type 'CurrentUser'")
-    return Answer({"data": {"currentUser": {field: known[field] for field in asked}}})
-
-
-def _user(call: Call) -> dict[str, Any]:
+        return _no_field(first[1] if first else "", "Query")
     user = call.user
-    return {
+    known = {
         "__typename": "CurrentUser",
         "id": f"gid://gitlab/User/{user.id}",
         "username": user.username,
@@ -35,10 +27,14 @@ def _user(call: Call) -> dict[str, Any]:
         "bot": user.bot,
         "state": "active",
     }
+    fields = match["fields"].replace(",", " ").split()
+    for field in fields:
+        if field not in known:
+            return _no_field(field, "CurrentUser")
+    return JSONResponse({"data": {"currentUser": {field: known[field] for field in fields}}})
 
 
-def _refusal(message: str) -> Answer:
-    return Answer({"errors": [{"message": message, "locations": [{"line": 1, "column": 1}]}]})
-
-
-endpoints = (Endpoint("POST", "/graphql", execute),)
+def _no_field(field: str, kind: str) -> Response:
+    message = f"Field '{field}' doesn't exist on type '{kind}'"
+    error = {"message": message, "locations": [{"line": 1, "column": 1}]}
+    return JSONResponse({"errors": [error]})

@@ -1,91 +1,190 @@
-"""What the APIs of issues and of merge requests have in common: filters, order, edits."""
+"""`/projects/:id/issues` and `/projects/:id/merge_requests`.
 
-from collections.abc import Iterable
-from typing import TypeVar
+After https://docs.gitlab.com/api/issues/ and https://docs.gitlab.com/api/merge_requests/.
+"""
 
-from ..issuables import Edit
-from ..state import PLANNER, Issuable, Issue, MergeRequest, User
-from .call import ApiError, Call
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from .. import entities, issuables
+from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, MergeRequest, Project, User
+from .call import ISSUE, MERGE_REQUEST, Call
+from .endpoints import endpoint, show
+from .errors import ApiError, invalid_field, unauthorized
+from .pagination import ORDER, ordered, page
+from .params import Params
 
 _LONGEST_TITLE = 255
+_STATES = ("opened", "closed", "locked", "merged", "all")
+_PLANNING = ("labels", "add_labels", "remove_labels", "assignee_ids", "reviewer_ids")
 
-T = TypeVar("T", Issue, MergeRequest)
+# The filters of a list: how the parameter is read, and which elements match its value.
+_FILTERS: dict[str, tuple[Callable[[Params, str], Any], Callable[[Any, Any], bool]]] = {
+    "state": (
+        lambda params, name: params.choice(name, _STATES, "all"),
+        lambda each, value: value in ("all", each.state),
+    ),
+    "labels": (
+        Params.names,
+        lambda each, value: set(value) <= {label.name for label in each.labels},
+    ),
+    "iids": (Params.numbers, lambda each, value: not value or each.iid in value),
+    "search": (
+        Params.text,
+        lambda each, value: value.lower() in f"{each.title}\n{each.description}".lower(),
+    ),
+    "author_username": (Params.text, lambda each, value: each.author.username == value),
+}
+_BRANCH_FILTERS = {
+    "source_branch": (Params.text, lambda each, value: each.source_branch == value),
+    "target_branch": (Params.text, lambda each, value: each.target_branch == value),
+}
 
 
-def select(call: Call, issuables: Iterable[T]) -> list[T]:
-    """Those that the call's filters want, in the order that it wants."""
-    params = call.params
-    state = params.choice("state", ("opened", "closed", "locked", "merged", "all"), "all")
-    labels = set(params.names("labels") or ())
-    iids = set(params.numbers("iids") or ())
-    search = (params.text("search") or "").lower()
-    author = params.text("author_username")
-    found = [
-        each
-        for each in issuables
-        if state in ("all", each.state)
-        and labels <= {label.name for label in each.labels}
-        and (not iids or each.iid in iids)
-        and search in f"{each.title}\n{each.description}".lower()
-        and author in (None, each.author.username)
-    ]
-    by_update = params.choice("order_by", ("created_at", "updated_at"), "created_at")
-    descending = params.choice("sort", ("asc", "desc"), "desc") == "desc"
-    return sorted(
-        found,
-        key=lambda each: (
-            each.updated_at if by_update == "updated_at" else each.created_at,
-            each.id,
-        ),
-        reverse=descending,
+@endpoint("GET", "/projects/{id}/issues")
+def issues(call: Call) -> Response:
+    seen = [issue for issue in call.project.issues.values() if call.may_see(issue)]
+    return _list(call, seen, _FILTERS)
+
+
+@endpoint("GET", "/projects/{id}/merge_requests")
+def merge_requests(call: Call) -> Response:
+    return _list(call, call.project.merge_requests.values(), _FILTERS | _BRANCH_FILTERS)
+
+
+@endpoint("POST", "/projects/{id}/issues")
+def open_issue(call: Call) -> Response:
+    project, params = call.project, call.params
+    title = _validated_title(params.required("title"))
+    planner = project.access_level(call.user) >= PLANNER
+    issue = issuables.open_issue(
+        call.actor,
+        project,
+        title,
+        description=params.text("description") or "",
+        # GitLab silently drops the fields that the author may not set.
+        labels=(params.names("labels") or ()) if planner else (),
+        assignees=(_users(call, "assignee_ids") or []) if planner else [],
+        confidential=bool(params.flag("confidential")),
+        issue_type=params.choice("issue_type", ("issue", "incident", "task"), "issue"),
     )
+    return _shown(issue, 201)
 
 
-def title(call: Call) -> str:
-    """The title of something new. Raises ApiError 400 for one that GitLab would not take."""
-    return _good_title(call.params.required("title"))
+@endpoint("POST", "/projects/{id}/merge_requests")
+def open_merge_request(call: Call) -> Response:
+    project, params = call.project, call.params
+    call.require(DEVELOPER)
+    source, target = params.required("source_branch"), params.required("target_branch")
+    title = _validated_title(params.required("title"))
+    _refuse_branches(project, source, target)
+    merge_request = issuables.open_merge_request(
+        call.actor,
+        project,
+        title,
+        source_branch=source,
+        target_branch=target,
+        description=params.text("description") or "",
+        labels=params.names("labels") or (),
+        assignees=_users(call, "assignee_ids") or [],
+        reviewers=_users(call, "reviewer_ids") or [],
+    )
+    return _shown(merge_request, 201)
 
 
-def users(call: Call, name: str) -> tuple[User, ...] | None:
-    """The members in a list of user ids; 0 and nothing mean nobody, strangers are left out."""
-    numbers = call.params.numbers(name)
-    if numbers is None:
-        return None
-    members = call.project.members
-    return tuple(call.instance.users[number] for number in numbers if number in members)
-
-
-def edit(call: Call, issuable: Issuable) -> Edit:
-    """The edit that a PUT asks for, if the user may make it."""
-    params = call.params
-    call.require(PLANNER, unless=issuable.author is call.user)
-    _refuse_planning(call)
-    new_title = params.text("title")
-    return Edit(
-        title=_good_title(new_title) if new_title is not None else None,
+@endpoint("PUT", ISSUE, MERGE_REQUEST)
+def update(call: Call) -> Response:
+    issuable, params = _issuable(call), call.params
+    # Without a role, an author may change the text, but not labels or people.
+    planning = any(name in params for name in _PLANNING)
+    call.require(PLANNER, unless=issuable.author is call.user and not planning)
+    title = params.text("title")
+    change = Edit(
+        title=None if title is None else _validated_title(title),
         description=params.text("description"),
         labels=params.names("labels"),
         add_labels=params.names("add_labels") or (),
         remove_labels=params.names("remove_labels") or (),
         state_event=params.choice("state_event", ("close", "reopen", ""), "") or None,
-        assignees=users(call, "assignee_ids"),
-        reviewers=users(call, "reviewer_ids"),
+        assignees=_users(call, "assignee_ids"),
+        reviewers=_users(call, "reviewer_ids"),
         confidential=params.flag("confidential"),
         target_branch=params.text("target_branch"),
     )
+    issuables.edit(call.actor, issuable, change)
+    return _shown(issuable)
 
 
-def _refuse_planning(call: Call) -> None:
-    # An author without a role may change the text, but a label or an assignee is for the team.
-    planning = ("labels", "add_labels", "remove_labels", "assignee_ids", "reviewer_ids")
-    if any(name in call.params for name in planning):
-        call.require(PLANNER)
+@endpoint("PUT", f"{MERGE_REQUEST}/merge")
+def merge(call: Call) -> Response:
+    merge_request = call.merge_request
+    _require_merger(call, merge_request)
+    if merge_request.state != "opened" or merge_request.draft:
+        raise ApiError(405, {"message": "405 Method Not Allowed"})
+    expected = call.params.text("sha")
+    if expected and expected != merge_request.sha:
+        message = f"SHA does not match HEAD of source branch: {merge_request.sha}"
+        raise ApiError(409, {"message": message})
+    issuables.merge(call.actor, merge_request)
+    return _shown(merge_request)
 
 
-def _good_title(text: str) -> str:
+def _issuable(call: Call) -> Issuable:
+    return call.issue if "issue_iid" in call.path else call.merge_request
+
+
+def _shown(issuable: Issuable, status: int = 200) -> Response:
+    return JSONResponse(entities.issuable(issuable), status)
+
+
+def _list(call: Call, found: Iterable[Issuable], filters: dict[str, Any]) -> Response:
+    for name, (read, matches) in filters.items():
+        value = read(call.params, name)
+        if value is not None:
+            found = [each for each in found if matches(each, value)]
+    defaults = ORDER | {"state": "all"}
+    return page(call, ordered(call, found), entities.issuable, defaults=defaults)
+
+
+def _users(call: Call, name: str) -> list[User] | None:
+    """The members in a list of user ids. 0 and an empty list mean nobody; others are ignored."""
+    numbers = call.params.numbers(name)
+    if numbers is None:
+        return None
+    members = call.project.members
+    return [call.instance.users[number] for number in numbers if number in members]
+
+
+def _validated_title(text: str) -> str:
     if not text.strip():
-        raise ApiError(400, {"message": {"title": ["can't be blank"]}})
+        raise invalid_field("title", "can't be blank")
     if len(text) > _LONGEST_TITLE:
-        complaint = f"is too long (maximum is {_LONGEST_TITLE} characters)"
-        raise ApiError(400, {"message": {"title": [complaint]}})
+        raise invalid_field("title", f"is too long (maximum is {_LONGEST_TITLE} characters)")
     return text
+
+
+def _refuse_branches(project: Project, source: str, target: str) -> None:
+    """Refuse an unknown target, a source that is the target, and a second merge request."""
+    if target not in project.branches:
+        raise invalid_field("target_branch", "does not exist")
+    if source == target:
+        message = "You can't use same project/branch for source and target"
+        raise ApiError(422, {"message": [message]})
+    for other in project.merge_requests.values():
+        if (other.state, other.source_branch, other.target_branch) == ("opened", source, target):
+            message = (
+                f"Another open merge request already exists for this source branch: !{other.iid}"
+            )
+            raise ApiError(409, {"message": [message]})
+
+
+def _require_merger(call: Call, merge_request: MergeRequest) -> None:
+    project = merge_request.project
+    protected = merge_request.target_branch == project.default_branch
+    if project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
+        raise unauthorized()
+
+
+show(ISSUE, MERGE_REQUEST, find=_issuable, entity=entities.issuable)

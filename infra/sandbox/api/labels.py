@@ -2,62 +2,56 @@
 
 import re
 
-from .. import entities
-from ..state import PLANNER, Issuable, Label, Project
-from .call import Answer, ApiError, Call, Endpoint, not_found
-from .pagination import page
+from starlette.responses import JSONResponse, Response
 
+from .. import entities
+from ..state import PLANNER, Label, Project
+from .call import Call
+from .endpoints import endpoint, index, show
+from .errors import ApiError, invalid_field, not_found
+
+_LABELS = "/projects/{id}/labels"
+_LABEL = f"{_LABELS}/{{label_id}}"
 _COLOR = re.compile(r"#[0-9a-f]{3}(?:[0-9a-f]{3})?|[a-z]+", re.IGNORECASE)
 
 
-def listed(call: Call) -> Answer:
-    found = sorted(call.project.labels.values(), key=lambda each: each.name.lower())
-    return page(call, found, entities.label)
-
-
-def one(call: Call) -> Answer:
-    return Answer(entities.label(_find(call)))
-
-
-def create(call: Call) -> Answer:
+@endpoint("POST", _LABELS)
+def create(call: Call) -> Response:
     project, params = call.project, call.params
     call.require(PLANNER)
     name = params.required("name")
-    color = _color(params.required("color"))
+    color = _validated_color(params.required("color"))
     _refuse_taken(project, name)
     label = call.instance.add_label(
         project, name, color=color, description=params.text("description")
     )
-    call.instance.touch()
-    return Answer(entities.label(label), 201)
+    return JSONResponse(entities.label(label), 201)
 
 
-def update(call: Call) -> Answer:
-    label, params = _find(call), call.params
+@endpoint("PUT", _LABEL)
+def update(call: Call) -> Response:
+    label, project, params = _find(call), call.project, call.params
     call.require(PLANNER)
     new_name, color = params.text("new_name"), params.text("color")
-    label.color = _color(color) if color else label.color
+    label.color = _validated_color(color) if color else label.color
     if "description" in params:
         label.description = params.text("description")
     if new_name and new_name != label.name:
-        _refuse_taken(call.project, new_name)
-        del call.project.labels[label.name]
+        _refuse_taken(project, new_name)
+        project.labels[new_name] = project.labels.pop(label.name)
         label.name = new_name
-        call.project.labels[new_name] = label
     label.updated_at = call.instance.now()
-    call.instance.touch()
-    return Answer(entities.label(label))
+    return JSONResponse(entities.label(label))
 
 
-def delete(call: Call) -> Answer:
-    label, project = _find(call), call.project
+@endpoint("DELETE", _LABEL)
+def delete(call: Call) -> Response:
+    label = _find(call)
     call.require(PLANNER)
-    del project.labels[label.name]
-    labelled: list[Issuable] = [*project.issues.values(), *project.merge_requests.values()]
-    for issuable in labelled:
+    del call.project.labels[label.name]
+    for issuable in call.project.issuables:
         issuable.labels = [each for each in issuable.labels if each is not label]
-    call.instance.touch()
-    return Answer(status=204)
+    return Response(status_code=204)
 
 
 def _find(call: Call) -> Label:
@@ -68,9 +62,9 @@ def _find(call: Call) -> Label:
     raise not_found("Label")
 
 
-def _color(text: str) -> str:
+def _validated_color(text: str) -> str:
     if not _COLOR.fullmatch(text):
-        raise ApiError(400, {"message": {"color": ["must be a valid color code"]}})
+        raise invalid_field("color", "must be a valid color code")
     return text
 
 
@@ -79,10 +73,9 @@ def _refuse_taken(project: Project, name: str) -> None:
         raise ApiError(409, {"message": "Label already exists"})
 
 
-endpoints = (
-    Endpoint("GET", "/projects/{id}/labels", listed),
-    Endpoint("POST", "/projects/{id}/labels", create),
-    Endpoint("GET", "/projects/{id}/labels/{label_id}", one),
-    Endpoint("PUT", "/projects/{id}/labels/{label_id}", update),
-    Endpoint("DELETE", "/projects/{id}/labels/{label_id}", delete),
-)
+def _sorted(call: Call) -> list[Label]:
+    return sorted(call.project.labels.values(), key=lambda each: each.name.lower())
+
+
+index(_LABELS, find=_sorted, entity=entities.label)
+show(_LABEL, find=_find, entity=entities.label)

@@ -1,74 +1,83 @@
-"""Pages of a list, and the headers that lead from one to the next.
+"""Ordering and pages of lists, with the headers that lead from one page to the next.
 
 After https://docs.gitlab.com/api/rest/#offset-based-pagination.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from ..urls import api_url
-from .call import Answer, Call
+from starlette.responses import JSONResponse, Response
+
+from ..state import Issuable, Note
+from .call import Call
 
 _PER_PAGE = 20
 _MOST_PER_PAGE = 100
 _COUNTED_ROWS = 10_000
 
-T = TypeVar("T")
+# Parameters that GitLab adds to the links of an ordered list.
+ORDER = {"order_by": "created_at", "sort": "desc"}
+
+_T = TypeVar("_T")
+_Dated = TypeVar("_Dated", bound=Issuable | Note)
+
+
+def ordered(call: Call, items: Iterable[_Dated]) -> list[_Dated]:
+    """The items in the order that the call asks for: the newest first by default."""
+    field = call.params.choice("order_by", ("created_at", "updated_at"), ORDER["order_by"])
+    descending = call.params.choice("sort", ("asc", "desc"), ORDER["sort"]) == "desc"
+    return sorted(items, key=lambda each: (getattr(each, field), each.id), reverse=descending)
 
 
 def page(
     call: Call,
-    items: Sequence[T],
-    entity: Callable[[T], Any],
+    items: Sequence[_T],
+    entity: Callable[[_T], Any],
     *,
     defaults: dict[str, str] | None = None,
     most: int = _MOST_PER_PAGE,
-) -> Answer:
+) -> Response:
     """The page of `items` that the call asks for.
 
     Args:
-        defaults: parameters that GitLab puts into its links though the call left them out.
-        most: how many a page may hold.
+        call: the request.
+        items: all elements of the list.
+        entity: makes an element's JSON.
+        defaults: parameters that GitLab adds to its links if the call has none.
+        most: elements per page at most.
     """
     number = max(1, call.params.number("page", 1))
     size = min(max(1, call.params.number("per_page", _PER_PAGE)), most)
-    start = (number - 1) * size
-    shown = items[start : start + size]
     pages = max(1, -(-len(items) // size))
     following = number + 1 if number < pages else None
     previous = number - 1 if number > 1 else None
     counted = len(items) <= _COUNTED_ROWS
-
-    def link(relation: str, target: int) -> str:
-        return f'<{_address(call, defaults or {}, target, size)}>; rel="{relation}"'
-
-    links = [
-        *([link("prev", previous)] if previous else []),
-        *([link("next", following)] if following else []),
-        link("first", 1),
-        *([link("last", pages)] if counted else []),
-    ]
+    targets = {"prev": previous, "next": following, "first": 1, "last": pages if counted else None}
     headers = {
         "X-Per-Page": str(size),
         "X-Page": str(number),
         "X-Next-Page": str(following or ""),
         "X-Prev-Page": str(previous or ""),
-        "Link": ", ".join(links),
+        "Link": ", ".join(
+            f'<{_address(call, defaults or {}, target, size)}>; rel="{relation}"'
+            for relation, target in targets.items()
+            if target
+        ),
     }
     if counted:
         headers |= {"X-Total": str(len(items)), "X-Total-Pages": str(pages)}
-    return Answer([entity(each) for each in shown], headers=headers)
+    shown = items[(number - 1) * size : number * size]
+    return JSONResponse([entity(each) for each in shown], headers=headers)
 
 
 def _address(call: Call, defaults: dict[str, str], number: int, size: int) -> str:
     in_path = {name: call.text(name) for name in call.path}
-    asked = defaults | in_path | call.params.values | {"page": number, "per_page": size}
+    given = defaults | in_path | call.params.values | {"page": number, "per_page": size}
     pairs: list[tuple[str, str]] = []
-    for name in sorted(asked):
-        value = asked[name]
+    for name, value in sorted(given.items()):
         if isinstance(value, list):
             pairs += [(f"{name}[]", str(each)) for each in value]
         elif value is not None:
             pairs.append((name, str(value)))
-    return f"{api_url(call.instance, call.resource)}?{urlencode(pairs)}"
+    return f"{call.instance.api_url(call.resource)}?{urlencode(pairs)}"

@@ -1,110 +1,77 @@
-"""The parameters of an API request, from its query, JSON or form, with GitLab's complaints."""
+"""The parameters of an API request, from its query, JSON or form, with GitLab's error messages."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-_TRUE = {True, "true", "1", "t", "on", "yes"}
-_FALSE = {False, "false", "0", "f", "off", "no"}
+from .errors import ApiError, invalid
 
+_FLAGS = {
+    **dict.fromkeys(("true", "1", "t", "on", "yes"), True),
+    **dict.fromkeys(("false", "0", "f", "off", "no"), False),
+}
 
-class ParamsError(Exception):
-    """What a request says cannot be taken; the message is GitLab's, `status` the answer's."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+_T = TypeVar("_T")
 
 
 class Params:
-    """Parameters by name, taken with the type that the API wants."""
+    """Parameters by name, converted to the type that the API documents.
+
+    A missing parameter and `null` are `None`. Every method raises ApiError for a value of the
+    wrong type.
+    """
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
+        self.values = values
 
     def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return self._values
+        return name in self.values
 
     def text(self, name: str) -> str | None:
-        """A string, or `None` if missing or null. Raises ParamsError for lists and objects."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if not isinstance(value, str | int | float):
-            raise ParamsError(f"{name} is invalid")
-        return str(value)
+        return self._converted(name, _text)
 
     def required(self, name: str) -> str:
         value = self.text(name)
         if value is None:
-            raise ParamsError(f"{name} is missing")
+            raise invalid(name, "is missing")
         return value
 
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
         value = self.text(name)
-        if value is None:
-            return default
-        if value not in values:
-            raise ParamsError(f"{name} does not have a valid value")
-        return value
+        if value is not None and value not in values:
+            raise invalid(name, "does not have a valid value")
+        return default if value is None else value
 
     def number(self, name: str, default: int) -> int:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            return int(value)
-        except ValueError:
-            raise ParamsError(f"{name} is invalid") from None
+        value = self._converted(name, int)
+        return default if value is None else value
 
     def flag(self, name: str) -> bool | None:
-        value = self._values.get(name)
-        if value is None:
-            return None
-        hashable = value.lower() if isinstance(value, str) else value
-        if isinstance(hashable, list | dict):
-            raise ParamsError(f"{name} is invalid")
-        if hashable in _TRUE:
-            return True
-        if hashable in _FALSE:
-            return False
-        raise ParamsError(f"{name} is invalid")
+        return self._converted(name, lambda value: _FLAGS[str(value).lower()])
 
     def names(self, name: str) -> tuple[str, ...] | None:
-        """Names in a list, or in one string with commas (labels); `None` if missing."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        listed = value.split(",") if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-            raise ParamsError(f"{name} is invalid")
-        return tuple(each.strip() for each in listed if each.strip())
+        """Names in a list, or in one string separated by commas (labels)."""
+        return self._converted(name, lambda value: tuple(map(_text, _list(value))))
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
-        """Numbers in a list, or in one string with commas (user ids); `None` if missing."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        listed = value.split(",") if isinstance(value, str) else value
-        if isinstance(listed, int):
-            listed = [listed]
-        if not isinstance(listed, list):
-            raise ParamsError(f"{name} is invalid")
+        """Numbers in a list, or in one string separated by commas (user ids)."""
+        return self._converted(name, lambda value: tuple(map(int, _list(value))))
+
+    def _converted(self, name: str, convert: Callable[[Any], _T]) -> _T | None:
+        value = self.values.get(name)
         try:
-            return tuple(int(each) for each in listed if str(each).strip())
-        except (TypeError, ValueError):
-            raise ParamsError(f"{name} is invalid") from None
+            return None if value is None else convert(value)
+        except (KeyError, TypeError, ValueError):
+            raise invalid(name) from None
 
 
 def read(query: str, content_type: str, body: bytes) -> Params:
-    """Parameters of a request; those in the body win. Raises ParamsError if it cannot be read."""
+    """The parameters of a request; those in the body take precedence.
+
+    Raises:
+        ApiError: the body cannot be read.
+    """
     values = _pairs(query)
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
@@ -113,19 +80,19 @@ def read(query: str, content_type: str, body: bytes) -> Params:
         return Params(values | _json(body))
     if kind in ("application/x-www-form-urlencoded", ""):
         return Params(values | _pairs(body.decode(errors="replace")))
-    raise ParamsError(f"The provided content-type '{kind}' is not supported.", 415)
+    raise ApiError(415, {"error": f"The provided content-type '{kind}' is not supported."})
 
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
         if b"\\u" in body:
-            # Half of a surrogate pair is no text that GitLab could store.
+            # GitLab cannot store half of a surrogate pair.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise ParamsError("message body does not match declared format") from None
+        value = None
     if not isinstance(value, dict):
-        raise ParamsError("message body does not match declared format")
+        raise ApiError(400, {"error": "message body does not match declared format"})
     return value
 
 
@@ -137,3 +104,15 @@ def _pairs(text: str) -> dict[str, Any]:
         else:
             values[name] = value
     return values
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise TypeError("neither a string nor a number")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    listed = value if isinstance(value, list) else _text(value).split(",")
+    stripped = [each.strip() if isinstance(each, str) else each for each in listed]
+    return [each for each in stripped if each != ""]

@@ -1,38 +1,32 @@
-"""`/projects`: projects, and who their members are."""
+"""`/projects` and their members. After https://docs.gitlab.com/api/projects/."""
+
+from starlette.responses import JSONResponse, Response
 
 from .. import entities
-from .call import Answer, Call, Endpoint, not_found
+from ..state import Project, User
+from .call import Call
+from .endpoints import endpoint, index, show
 from .pagination import page
 
 
-def listed(call: Call) -> Answer:
-    readable = [each for each in call.instance.projects.values() if each.can_read(call.user)]
-    return page(call, readable, lambda each: entities.project(call.instance, each))
-
-
-def one(call: Call) -> Answer:
-    return Answer(entities.project(call.instance, call.project))
-
-
-def members(call: Call) -> Answer:
+@endpoint("GET", "/projects/{id}/members", "/projects/{id}/members/all")
+def members(call: Call) -> Response:
     project = call.project
-    users = [call.instance.users[number] for number in project.members]
-    return page(call, users, lambda each: entities.member(call.instance, project, each))
+    return page(call, list(_members(call).values()), lambda each: entities.member(project, each))
 
 
-def member(call: Call) -> Answer:
-    project = call.project
-    number = call.number("user_id")
-    if number not in project.members:
-        raise not_found()
-    return Answer(entities.member(call.instance, project, call.instance.users[number]))
+@endpoint("GET", "/projects/{id}/members/all/{user_id}", "/projects/{id}/members/{user_id}")
+def member(call: Call) -> Response:
+    return JSONResponse(entities.member(call.project, call.find(_members(call), "user_id")))
 
 
-endpoints = (
-    Endpoint("GET", "/projects", listed),
-    Endpoint("GET", "/projects/{id}", one),
-    Endpoint("GET", "/projects/{id}/members", members),
-    Endpoint("GET", "/projects/{id}/members/all", members),
-    Endpoint("GET", "/projects/{id}/members/all/{user_id}", member),
-    Endpoint("GET", "/projects/{id}/members/{user_id}", member),
-)
+def _members(call: Call) -> dict[int, User]:
+    return {number: call.instance.users[number] for number in call.project.members}
+
+
+def _readable(call: Call) -> list[Project]:
+    return [each for each in call.instance.projects.values() if each.can_read(call.user)]
+
+
+index("/projects", find=_readable, entity=entities.project)
+show("/projects/{id}", find=lambda call: call.project, entity=entities.project)

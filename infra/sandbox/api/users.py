@@ -1,39 +1,32 @@
-"""`/user` and `/users`: who the token is, and who others are."""
+"""`/user`, `/users` and `/version`. After https://docs.gitlab.com/api/users/."""
+
+from starlette.responses import JSONResponse, Response
 
 from .. import entities
-from .call import Answer, Call, Endpoint, not_found
+from ..state import User
+from .call import Call
+from .endpoints import endpoint, show
 
 
-def current(call: Call) -> Answer:
-    return Answer(entities.current_user(call.instance, call.user))
-
-
-def listed(call: Call) -> Answer:
-    """Users, by `username` if it is given."""
+@endpoint("GET", "/users")
+def list_all(call: Call) -> Response:
     username = call.params.text("username")
-    return Answer(
-        [
-            entities.user(call.instance, user)
-            for user in call.instance.users.values()
-            if username is None or user.username.lower() == username.lower()
-        ]
-    )
+    found = [
+        user
+        for user in call.instance.users.values()
+        if username is None or user.username.lower() == username.lower()
+    ]
+    return JSONResponse([entities.user(user) for user in found])
 
 
-def one(call: Call) -> Answer:
-    user = call.instance.users.get(call.number("user_id"))
-    if not user:
-        raise not_found("User")
-    return Answer(entities.user_profile(call.instance, user))
+@endpoint("GET", "/version")
+def version(call: Call) -> Response:
+    return JSONResponse({"version": call.instance.version, "revision": "sandbox"})
 
 
-def version(call: Call) -> Answer:
-    return Answer({"version": call.instance.version, "revision": "sandbox"})
+def _user(call: Call) -> User:
+    return call.find(call.instance.users, "user_id", "User")
 
 
-endpoints = (
-    Endpoint("GET", "/user", current),
-    Endpoint("GET", "/users", listed),
-    Endpoint("GET", "/users/{user_id}", one),
-    Endpoint("GET", "/version", version),
-)
+show("/user", find=lambda call: call.user, entity=entities.current_user)
+show("/users/{user_id}", find=_user, entity=entities.user_profile)

@@ -1,22 +1,25 @@
-"""Clients of the sandbox's API, and a receiver of its webhooks."""
+"""Clients of the sandbox's API, and a receiver of its webhooks, all over real HTTP."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from infra.sandbox import ALICE_TOKEN, Sandbox
+from infra.sandbox import ALICE_TOKEN, ROOT_TOKEN, Sandbox
 from infra.testing.server import serve
 
-Connect = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Connect = Callable[[str], httpx.Client]
 
 
 @dataclass
-class Delivery:
+class ReceivedDelivery:
     headers: dict[str, str]
     body: bytes
 
@@ -27,56 +30,75 @@ class Delivery:
 
 @dataclass
 class Receiver:
-    """An endpoint for webhooks, which keeps what it got and answers `status`."""
+    """An endpoint for webhooks that records deliveries and answers with `status` and `body`."""
 
     url: str = ""
     status: int = 200
     body: bytes = b'{"status": "done"}'
-    got: list[Delivery] = field(default_factory=list)
+    got: list[ReceivedDelivery] = field(default_factory=list)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message["body"], message.get("more_body", False)
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.got.append(Delivery(headers, body))
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": self.body})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            self.got.append(ReceivedDelivery(dict(request.headers), await request.body()))
+            await Response(self.body, self.status)(scope, receive, send)
 
     @property
     def events(self) -> list[str]:
         return [each.headers["x-gitlab-event"] for each in self.got]
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    endpoint = Receiver()
-    with serve(endpoint) as url:
-        endpoint.url = f"{url}/webhook"
-        yield endpoint
+@pytest.fixture(scope="session")
+def served_receiver() -> Iterator[Receiver]:
+    """For `receiver` alone: one server for all tests."""
+    receiver = Receiver()
+    with serve(receiver) as url:
+        receiver.url = f"{url}/webhook"
+        yield receiver
 
 
 @pytest.fixture
-def connect(in_process: Sandbox) -> Connect:
-    """`connect(token)`: a client of the API of `in_process`, as whoever the token belongs to."""
-
-    @asynccontextmanager
-    async def connect(token: str = ALICE_TOKEN) -> AsyncIterator[httpx.AsyncClient]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(in_process.app),
-            base_url=f"{in_process.url}/api/v4",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-        ) as client:
-            yield client
-
-    return connect
+def receiver(served_receiver: Receiver) -> Receiver:
+    new = Receiver(url=served_receiver.url)
+    served_receiver.__dict__.update(new.__dict__)
+    return served_receiver
 
 
 @pytest.fixture
-async def alice(connect: Connect) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API of `in_process`, as alice, a maintainer."""
-    async with connect() as client:
-        yield client
+def settings() -> dict[str, Any]:
+    """The arguments of the `sandbox`; tests parametrize it."""
+    return {}
+
+
+@pytest.fixture
+def sandbox(switch: Any, settings: dict[str, Any]) -> Iterator[Sandbox]:
+    """A fresh sandbox at `sandbox.url`, served by the server that all tests share."""
+    with Sandbox(url=switch.url, **settings) as fresh:
+        switch.app = fresh.app
+        yield fresh
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox) -> Iterator[Connect]:
+    """`connect(token)`: a client of the API, as the token's owner."""
+    with ExitStack() as opened:
+
+        def connected(token: str) -> httpx.Client:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            base_url = f"{sandbox.url}/api/v4"
+            client = httpx.Client(base_url=base_url, headers=headers, trust_env=False)
+            return opened.enter_context(client)
+
+        yield connected
+
+
+@pytest.fixture
+def alice(connect: Connect) -> httpx.Client:
+    """A client of the API as alice, a maintainer."""
+    return connect(ALICE_TOKEN)
+
+
+@pytest.fixture
+def root(connect: Connect) -> httpx.Client:
+    """A client of the API as an administrator."""
+    return connect(ROOT_TOKEN)

@@ -1,19 +1,13 @@
-"""What a bot hears, and what GitLab has done, when their conversation is broken on purpose."""
+"""The answer that a bot receives, and what GitLab has done, for each fault."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.sandbox.faults import Late, dropped, given_up, lost, refused, silent, unheard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from infra.sandbox.faults import Faults
+from infra.sandbox import faults as gitlab
+from infra.sandbox.faults import Exchange, Fault, Faults
 
 NOTES = "/api/v4/projects/71/issues/1/notes"
 
@@ -30,85 +24,77 @@ def notes(sandbox: Sandbox) -> list[str]:
     return [note.body for note in sandbox.project.issues[1].notes]
 
 
-def post(client: httpx.Client, timeout: float = 5) -> int:
-    return client.post(NOTES, json={"body": "Hello"}, timeout=timeout).status_code
+def post(client: httpx.Client, timeout: float = 5) -> int | str:
+    """The status of the answer, or the failure of the connection."""
+    try:
+        return client.post(NOTES, json={"body": "Hello"}, timeout=timeout).status_code
+    except httpx.ReadTimeout:
+        return "timeout"
+    except (httpx.RemoteProtocolError, httpx.ReadError):
+        return "disconnected"
 
 
-def test_without_a_fault_nothing_is_different(client: httpx.Client, in_process: Sandbox) -> None:
-    assert post(client) == 201
-    assert notes(in_process) == ["Hello"]
+def kill(exchange: Exchange) -> None:
+    """Stands for the end of the bot's process."""
 
 
-def test_what_is_refused_is_not_done(
-    client: httpx.Client, faults: Faults, in_process: Sandbox
+@pytest.mark.parametrize(
+    ("fault", "answer", "done"),
+    [
+        (gitlab.passed, 201, True),
+        (gitlab.refused(503), 503, False),
+        (gitlab.given_up(504), 504, True),
+        (gitlab.dropped, "disconnected", False),
+        (gitlab.lost, "disconnected", True),
+        (gitlab.silent, "timeout", False),
+        (gitlab.unheard, "timeout", True),
+        (gitlab.killing(kill, "before"), "disconnected", False),
+        (gitlab.killing(kill, "during"), "disconnected", True),
+        (gitlab.killing(kill, "after"), 201, True),
+    ],
+)
+def test_a_fault_decides_the_answer_and_whether_gitlab_acts(
+    client: httpx.Client,
+    faults: Faults,
+    in_process: Sandbox,
+    fault: Fault,
+    answer: int | str,
+    done: bool,
 ) -> None:
-    faults.once(refused(429, {"retry-after": "7"}, "Retry later\n"))
+    faults.once(fault)
+    assert post(client, timeout=0.2 if answer == "timeout" else 5) == answer
+    assert notes(in_process) == ["Hello"] * done
+
+
+def test_a_refusal_has_headers_and_a_body(client: httpx.Client, faults: Faults) -> None:
+    faults.once(gitlab.refused(429, {"retry-after": "7"}, "Retry later\n"))
     answer = client.post(NOTES, json={"body": "Hello"})
-
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
-    assert answer.text == "Retry later\n"
-    assert notes(in_process) == []
+    assert (answer.headers["retry-after"], answer.text) == ("7", "Retry later\n")
 
 
-@pytest.mark.parametrize(("fault", "done"), [(dropped, False), (lost, True)])
-def test_a_connection_breaks_before_or_after_it_is_done(
-    client: httpx.Client, faults: Faults, in_process: Sandbox, fault: Any, done: bool
-) -> None:
-    faults.once(fault)
-    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-        post(client)
-
-    assert bool(notes(in_process)) is done
-
-
-@pytest.mark.parametrize(("fault", "done"), [(silent, False), (unheard, True)])
-def test_an_answer_never_comes_and_it_is_done_or_not(
-    client: httpx.Client, faults: Faults, in_process: Sandbox, fault: Any, done: bool
-) -> None:
-    faults.once(fault)
-    with pytest.raises(httpx.ReadTimeout):
-        post(client, timeout=0.2)
-
-    assert bool(notes(in_process)) is done
-
-
-def test_a_proxy_gives_up_although_it_is_done(
-    client: httpx.Client, faults: Faults, in_process: Sandbox
-) -> None:
-    faults.once(given_up(504))
-
-    assert post(client) == 504
-    assert notes(in_process) == ["Hello"]
-
-
-def test_it_is_done_late(client: httpx.Client, faults: Faults, in_process: Sandbox) -> None:
-    late = Late(refused(504))
+def test_delays_writes(client: httpx.Client, faults: Faults, in_process: Sandbox) -> None:
+    late = gitlab.Late(gitlab.refused(504))
     faults.once(late, times=2)
     assert [post(client), post(client)] == [504, 504]
     assert notes(in_process) == []
-
     assert late.commit() == 2
     assert notes(in_process) == ["Hello", "Hello"]
     assert late.commit() == 0
 
 
-def test_a_fault_is_for_the_requests_that_it_was_asked_for(
-    client: httpx.Client, faults: Faults
-) -> None:
-    faults.once(refused(500), method="POST", path="/notes")
-
+def test_injects_a_fault_only_into_matching_requests(client: httpx.Client, faults: Faults) -> None:
+    faults.once(gitlab.refused(500), method="POST", path="/notes")
     assert client.get(NOTES).status_code == 200
     assert [post(client), post(client)] == [500, 201]
 
 
-def test_a_function_may_choose_for_every_request(client: httpx.Client, faults: Faults) -> None:
+def test_a_function_can_choose_for_every_request(client: httpx.Client, faults: Faults) -> None:
     seen: list[tuple[str, str, bool]] = []
 
-    def choose(exchange: Any) -> None:
+    def choose(exchange: Exchange) -> None:
         seen.append((exchange.method, exchange.token, exchange.writes))
 
     faults.choose = choose
     client.get("/api/v4/user")
     post(client)
-
     assert seen == [("GET", BOT_TOKEN, False), ("POST", BOT_TOKEN, True)]

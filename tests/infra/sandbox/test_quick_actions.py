@@ -1,15 +1,15 @@
-"""Quick actions are told from text."""
+"""Quick actions are separated from text."""
 
 import pytest
 
 from infra.sandbox.quick_actions import QuickAction, extract
 
 
-def test_commands_are_taken_out_of_the_text() -> None:
-    text, commands = extract('Hello\n/close\n/label ~bug ~"two words"\nBye')
+def test_extracts_quick_actions_from_text() -> None:
+    text, actions = extract('Hello\n/close\n/label ~bug ~"two words"\nBye')
     assert text == "Hello\nBye"
-    assert commands == [QuickAction("close", ""), QuickAction("label", '~bug ~"two words"')]
-    assert commands[1].labels() == ["bug", "two words"]
+    assert actions == [QuickAction("close", ""), QuickAction("label", '~bug ~"two words"')]
+    assert actions[1].labels() == ["bug", "two words"]
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ def test_commands_are_taken_out_of_the_text() -> None:
         "",
     ],
 )
-def test_other_text_stays_as_it_is(text: str) -> None:
+def test_leaves_other_text_unchanged(text: str) -> None:
     assert extract(text) == (text, [])
 
 
-def test_people_are_found_by_name() -> None:
-    _, (command,) = extract("/assign @alice and @bob.")
-    assert command.usernames() == ["alice", "bob"]
+def test_finds_usernames() -> None:
+    _, (action,) = extract("/assign @alice and @bob.")
+    assert action.usernames() == ["alice", "bob"]

@@ -1,0 +1,46 @@
+"""Error responses in the shapes of GitLab's API."""
+
+from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+
+class ApiError(Exception):
+    """A refused request.
+
+    Args:
+        status: the HTTP status.
+        body: JSON, or plain text.
+        headers: more headers of the response.
+    """
+
+    def __init__(
+        self, status: int, body: dict[str, Any] | str, *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+    def response(self) -> Response:
+        kind = PlainTextResponse if isinstance(self.body, str) else JSONResponse
+        return kind(self.body, self.status, self.headers)
+
+
+def not_found(what: str = "") -> ApiError:
+    """GitLab's 404, which also hides what the user may not see."""
+    return ApiError(404, {"message": f"404 {what} Not Found" if what else "404 Not Found"})
+
+
+def unauthorized() -> ApiError:
+    return ApiError(401, {"message": "401 Unauthorized"})
+
+
+def invalid(name: str, problem: str = "is invalid") -> ApiError:
+    """GitLab's 400 for a parameter."""
+    return ApiError(400, {"error": f"{name} {problem}"})
+
+
+def invalid_field(name: str, problem: str) -> ApiError:
+    """GitLab's 400 for a value that its models reject."""
+    return ApiError(400, {"message": {name: [problem]}})
