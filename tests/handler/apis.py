@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 INSTANCE = "https://gitlab.example.com"
 FAKE_TOKEN = "glpat-fake"
 BOT_ID = 4
-ALICE_ID = 2
 
 
 class ScriptedGitLab:
