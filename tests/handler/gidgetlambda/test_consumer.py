@@ -224,7 +224,7 @@ def test_a_handler_has_the_time_of_its_invocation(deploy: Callable[..., QueuedBo
     async def slow(event: Event, gl: GitLabAPI) -> None:
         runs.append(1)
         if len(runs) == 1:
-            await asyncio.sleep(60)
+            await asyncio.sleep(10)
 
     queued.queue(queued.handle(slow))
     queued.drain()
@@ -365,7 +365,9 @@ def test_a_task_that_no_longer_matches_is_ignored(queued: QueuedBot, issue: Issu
     assert queued.parked == []
 
 
-def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(queued: QueuedBot) -> None:
+def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(
+    queued: QueuedBot, capsys: pytest.CaptureFixture[str]
+) -> None:
     queued.send(Message('{"v": 2, "handler": "x"}', "g", "d"))
     queued.drain()
     assert queued.stack.sqs.messages(queued.stack.parked_queue) == []
@@ -373,6 +375,7 @@ def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(queued: Qu
     queued.settle(within=HOUR)
     (parked,) = queued.stack.sqs.messages(queued.stack.parked_queue)
     assert parked.body == '{"v": 2, "handler": "x"}'
+    assert metrics(capsys) == ["Parked"]
 
 
 def test_a_task_waits_while_settings_are_missing(

@@ -74,14 +74,14 @@ def test_encodes_no_secret_and_no_unknown_header() -> None:
 
 
 def test_deflates_only_a_task_that_does_not_fit_otherwise() -> None:
-    small = a_task(payloads.issue(description="x" * 900_000)).encode()
-    large = a_task(payloads.issue(description="x" * 2_000_000)).encode()
-    incompressible = a_task(payloads.issue(description=os.urandom(300_000).hex())).encode()
+    limit = MESSAGE_LIMIT - PARKING_RESERVE
+    length = limit - len(a_task(payloads.issue(description="")).encode())
+    fitting = a_task(payloads.issue(description="x" * length))
+    larger = a_task(payloads.issue(description="x" * (length + 1)))
 
-    assert len(small) > 900_000
-    assert len(large) < 10_000
-    assert len(incompressible) <= MESSAGE_LIMIT - PARKING_RESERVE
-    assert Task.decode(large).event.data["object_attributes"]["description"] == "x" * 2_000_000
+    assert len(fitting.encode()) == limit
+    assert len(larger.encode()) < 10_000
+    assert Task.decode(larger.encode()).event.data == larger.event.data
 
 
 def test_a_task_that_does_not_fit_is_too_large() -> None:

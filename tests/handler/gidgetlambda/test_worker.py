@@ -191,19 +191,23 @@ async def test_a_handler_that_exceeds_its_time_limit_fails_after_its_cleanup(
     assert cleaned_up.is_set()
 
 
-async def test_cancelling_all_runs_reaches_the_caller(bot: GitLabBot) -> None:
-    started = asyncio.Event()
+async def test_cancelling_all_runs_reaches_the_handlers_and_the_caller(bot: GitLabBot) -> None:
+    started, cancelled = asyncio.Event(), asyncio.Event()
 
     @bot.router.register("Issue Hook")
     async def waits(event: Event, gl: GitLabAPI) -> None:
         started.set()
-        await asyncio.sleep(600)
+        try:
+            await asyncio.sleep(600)
+        finally:
+            cancelled.set()
 
     running = asyncio.create_task(run_all(bot, opened()))
     await started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert cancelled.is_set()
 
 
 async def test_runs_handlers_concurrently(bot: GitLabBot) -> None:
@@ -383,7 +387,7 @@ async def test_the_events_of_a_persons_token_do_not_run_in_circles(
     assert [event.response_status for event in hook.events] == ["200"]
 
 
-async def test_waits_for_consistency_only_if_asked(
+async def test_waits_for_consistency_only_on_request(
     open_bot: OpenBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
