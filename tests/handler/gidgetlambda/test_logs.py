@@ -3,6 +3,7 @@ import logging
 import httpx
 import pytest
 from gidgetlambda.logs import LineFormatter, set_level
+from gidgetlambda.settings import AwsSettings
 from gidgetlambda.sqs import Signature
 
 
@@ -12,30 +13,29 @@ def a_record(message: str, **fields: object) -> logging.LogRecord:
     return record
 
 
-def test_a_line_has_its_fields() -> None:
-    line = LineFormatter().format(a_record("task", handler="m:h", outcome="done", milliseconds=1.5))
-    assert line == "INFO task handler=m:h outcome=done milliseconds=1.5"
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ({"handler": "m:h", "milliseconds": 1.5}, ["INFO task handler=m:h milliseconds=1.5"]),
+        ({}, ["INFO task"]),
+        (
+            {"project": "a\nINFO task outcome=done"},
+            [r"INFO task project=a\nINFO task outcome=done"],
+        ),
+        (
+            {"traceback": "Traceback:\n  line", "outcome": "failed"},
+            ["INFO task outcome=failed", "Traceback:", "  line"],
+        ),
+    ],
+    ids=["fields", "no fields", "a forged line", "a traceback"],
+)
+def test_formats_a_record_as_one_line_and_its_traceback(
+    fields: dict[str, object], lines: list[str]
+) -> None:
+    assert LineFormatter().format(a_record("task", **fields)).splitlines() == lines
 
 
-def test_a_line_without_fields() -> None:
-    assert LineFormatter().format(a_record("deliveries go unchecked")) == (
-        "INFO deliveries go unchecked"
-    )
-
-
-def test_a_field_forges_no_line() -> None:
-    line = LineFormatter().format(a_record("delivery", project="a\nINFO task outcome=done"))
-    assert line.splitlines() == [r"INFO delivery project=a\nINFO task outcome=done"]
-
-
-def test_a_traceback_stands_below_its_line() -> None:
-    line = LineFormatter().format(
-        a_record("task", traceback="Traceback:\n  line", outcome="failed")
-    )
-    assert line.splitlines() == ["INFO task outcome=failed", "Traceback:", "  line"]
-
-
-def test_the_traceback_of_what_a_handler_logs_itself_stands_there_too() -> None:
+def test_formats_the_exception_that_a_handler_logs() -> None:
     try:
         raise ValueError("a bug")
     except ValueError as error:
@@ -47,29 +47,22 @@ def test_the_traceback_of_what_a_handler_logs_itself_stands_there_too() -> None:
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_no_level_lets_botocore_tell_the_session_token(
-    level: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_level_logs_the_session_token(level: int, caplog: pytest.LogCaptureFixture) -> None:
     set_level(level)
-    caplog.set_level(logging.DEBUG)  # Lambda's root logger takes all that reaches it
-    environ = {
-        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "secret-key",
-        "AWS_SESSION_TOKEN": "session-token",
-        "AWS_REGION": "eu-west-1",
-    }
+    caplog.set_level(logging.DEBUG)  # Lambda's root logger writes every line that reaches it
+    aws = AwsSettings("eu-west-1", None, "AKIDEXAMPLE", "secret-key", "session-token")
     request = httpx.Request(
         "POST",
         "https://sqs.eu-west-1.amazonaws.com/",
         headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.x"},
         content=b"{}",
     )
-    next(Signature(environ).auth_flow(request))
+    next(Signature(lambda: aws).auth_flow(request))
     assert request.headers["x-amz-security-token"] == "session-token"
     assert "session-token" not in caplog.text
 
 
-def test_a_library_still_warns(caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_the_warnings_of_libraries(caplog: pytest.LogCaptureFixture) -> None:
     set_level(logging.DEBUG)
     logging.getLogger("httpx").info("a request")
     logging.getLogger("httpx").warning("something is wrong")

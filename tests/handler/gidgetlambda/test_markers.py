@@ -1,4 +1,3 @@
-import json
 import re
 
 import pytest
@@ -163,58 +162,3 @@ def test_marks_a_note_in_the_query() -> None:
     url, _ = markers.mark_request("POST", f"{NOTES}?body=Thanks%21&internal=true", b"", IDENTITY)
     assert "internal=true" in url
     assert IDENTITY in url
-
-
-# GraphQL
-
-
-def test_marks_a_body_in_the_mutation() -> None:
-    query = 'mutation { createNote(input: {noteableId: "gid://1", body: "Say \\"hi\\""}) {errors} }'
-    marked, variables = markers.mark_graphql(query, {}, IDENTITY)
-    literal = re.search(r'body: ("(?:[^"\\]|\\.)*")', marked)
-    assert literal is not None
-    assert json.loads(literal[1]) == f'Say "hi"\n\n{MARKER}'
-    assert variables == {}
-
-
-def test_marks_a_block_string() -> None:
-    query = 'mutation { createNote(input: {body: """Say "hi"\nnow"""}) { errors } }'
-    marked, _ = markers.mark_graphql(query, {}, IDENTITY)
-    assert f'"""Say "hi"\nnow\n\n{MARKER}"""' in marked
-
-
-@pytest.mark.parametrize("literal", ['"/close"', '"""/label ~bug\n/close"""', r'"/close\n/todo"'])
-def test_leaves_a_literal_of_quick_actions_unchanged(literal: str) -> None:
-    query = f"mutation {{ createNote(input: {{body: {literal}}}) {{ errors }} }}"
-    assert markers.mark_graphql(query, {}, IDENTITY) == (query, {})
-
-
-@pytest.mark.parametrize(
-    ("query", "variables"),
-    [
-        ("mutation($body: String!) { createNote(input: {body: $body}) {errors} }", {"body": "Hi"}),
-        ("mutation($text: String!) { createNote(input: {body: $text}) {errors} }", {"text": "Hi"}),
-        (
-            "mutation($input: CreateNoteInput!) { createNote(input: $input) { errors } }",
-            {"input": {"noteableId": "gid://1", "body": "Hi"}},
-        ),
-        (
-            "mutation($input: X!) { createDiffNote(input: $input) { errors } }",
-            {"input": {"body": "Hi"}},
-        ),
-        (
-            "mutation($input: X!) { updateNote(input: $input) { errors } }",
-            {"input": {"body": "Hi"}},
-        ),
-    ],
-)
-def test_marks_a_body_in_the_variables(query: str, variables: dict[str, object]) -> None:
-    same_query, marked = markers.mark_graphql(query, variables, IDENTITY)
-    assert same_query == query
-    (value,) = marked.values()
-    assert is_marked(value["body"] if isinstance(value, dict) else value)
-
-
-def test_leaves_other_queries_unchanged() -> None:
-    query, variables = "query($body: String) { currentUser { id } }", {"body": "Hi"}
-    assert markers.mark_graphql(query, variables, IDENTITY) == (query, variables)

@@ -1,11 +1,13 @@
 """The queue's client against SQS over HTTP and its faults."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from gidgetlambda import settings
 from gidgetlambda.errors import QueueUnavailable
 from gidgetlambda.sqs import Queue
 from gidgetlambda.task import MESSAGE_LIMIT, Message
@@ -39,15 +41,19 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+def open_queue(client: httpx.AsyncClient, url: str, environ: Mapping[str, str]) -> Queue:
+    return Queue(client, url, partial(settings.aws, environ))
+
+
 @pytest.fixture
 def queue(sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient) -> Queue:
-    return Queue(client, url, sqs.environment(sender))
+    return open_queue(client, url, sqs.environment(sender))
 
 
 @pytest.fixture
 def owned_queue(sqs: Sqs, url: str, client: httpx.AsyncClient) -> Queue:
     """The queue for its owner, who may also receive from it."""
-    return Queue(client, url, sqs.environment(sqs.owner))
+    return open_queue(client, url, sqs.environment(sqs.owner))
 
 
 def some_messages(count: int, size: int = 5) -> list[Message]:
@@ -100,7 +106,7 @@ async def test_sends_no_request_without_messages(sqs: Sqs, queue: Queue) -> None
 async def test_uses_the_queues_url_without_an_endpoint(
     sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
 ) -> None:
-    await Queue(client, url, sender.environment()).send(some_messages(1))
+    await open_queue(client, url, sender.environment()).send(some_messages(1))
 
     assert len(sqs.messages(url)) == 1
 
@@ -109,7 +115,7 @@ async def test_reads_the_credentials_for_each_request(
     sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
 ) -> None:
     environ = {**sqs.environment(sender), "AWS_SESSION_TOKEN": "expired"}
-    queue = Queue(client, url, environ)
+    queue = open_queue(client, url, environ)
     with pytest.raises(QueueUnavailable, match="403"):
         await queue.send(some_messages(1))
 
@@ -131,7 +137,7 @@ async def test_sends_only_the_rest_of_a_partly_accepted_batch_again(
 
     sqs.faults.add("SendMessageBatch", Fault.PARTIAL)
     async with httpx.AsyncClient(event_hooks={"request": [count_entries]}) as client:
-        await Queue(client, url, sqs.environment(sender)).send(some_messages(10))
+        await open_queue(client, url, sqs.environment(sender)).send(some_messages(10))
 
     assert bodies(sqs, url) == [message.body for message in some_messages(10)]
     first, second = entries
@@ -177,7 +183,7 @@ async def test_gives_up_a_silent_queue_in_time_for_gitlab(queue: Queue, sqs: Sqs
 
 
 async def test_gives_up_a_missing_queue(sqs: Sqs, client: httpx.AsyncClient) -> None:
-    queue = Queue(client, "http://127.0.0.1:9/123456789012/tasks.fifo", sqs.owner.environment())
+    queue = open_queue(client, "http://127.0.0.1:9/1/tasks.fifo", sqs.owner.environment())
 
     with pytest.raises(QueueUnavailable, match="ConnectError"):
         await queue.send(some_messages(1))
@@ -189,7 +195,7 @@ async def test_gives_up_a_missing_queue(sqs: Sqs, client: httpx.AsyncClient) -> 
 async def test_trusts_only_an_answer_that_names_the_message(content: bytes) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=content))
     async with httpx.AsyncClient(transport=transport) as client:
-        queue = Queue(client, "https://sqs.example.com/1/tasks.fifo", {})
+        queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", {})
         with pytest.raises(QueueUnavailable, match="1 messages"):
             await queue.send(some_messages(1))
 
@@ -220,7 +226,7 @@ async def test_hides_the_request_that_sqs_quotes() -> None:
         "AWS_REGION": "eu-west-1",
     }
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        queue = Queue(client, "https://sqs.example.com/1/tasks.fifo", environ)
+        queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", environ)
         with pytest.raises(QueueUnavailable, match=r"403 SignatureDoesNotMatch.*match\.") as error:
             await queue.delay("any", 10)
     assert "session" not in str(error.value)

@@ -1,0 +1,61 @@
+"""GitLabAPI objects for tests: for a sandbox, or for a GitLab that gives the answers of a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from gidgetlambda import GitLabAPI
+from gidgetlambda.notes import Origin
+
+from infra.sandbox import BOT_TOKEN
+
+if TYPE_CHECKING:
+    from infra.sandbox import Sandbox
+
+INSTANCE = "https://gitlab.example.com"
+FAKE_TOKEN = "glpat-fake"
+BOT_ID = 4
+
+
+class ScriptedGitLab:
+    """Gives one answer per request, for answers that the sandbox does not give; repeats the last.
+
+    Attributes:
+        requests: The requests that it received.
+    """
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        given = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self))
+
+    def api(self, *, url: str = INSTANCE, cache: Any = None) -> GitLabAPI:
+        return GitLabAPI(self.client(), "tester", access_token=FAKE_TOKEN, url=url, cache=cache)
+
+
+def answer(status: int = 200, data: Any = None, **headers: str) -> httpx.Response:
+    """A JSON answer; underscores in the names of headers stand for hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, json=data, headers=named)
+
+
+def sandbox_api(sandbox: Sandbox, token: str | None = BOT_TOKEN) -> GitLabAPI:
+    """An API for a sandbox without a server."""
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app))
+    return GitLabAPI(client, "tester", access_token=token, url=sandbox.url)
+
+
+def for_run(api: GitLabAPI, *, delivery: str = "d-1", handler: str = "m:h") -> GitLabAPI:
+    """The API, now for a handler's run on a delivery."""
+    api.act_for(Origin(delivery, handler, BOT_ID, event_uuid="chain-1"))
+    return api
