@@ -122,13 +122,18 @@ class Consumer:
             outcome = await self._retry_or_park(task, message, outcome)
         self._runtime.reporter.task(
             task.event,
-            task.handler,
+            self._present_name(task.handler),
             outcome,
             started=started,
             attempt=message.tries,
             age=time.time() - task.received,
         )
         return outcome.status != "retrying"
+
+    def _present_name(self, handler: str) -> str:
+        """The present name of a task's handler, which may have been renamed since."""
+        names = (route.name for route in self._runtime.router.routes if route.is_called(handler))
+        return next(names, handler)
 
     async def _run(self, task: Task, time_limit: float) -> Outcome:
         evaluations = [
