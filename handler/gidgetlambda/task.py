@@ -82,6 +82,20 @@ class Task:
         group = deduplication_id if self.parking is not None else self.group
         return Message(self.encode(), group, deduplication_id)
 
+    def replayed(self, message_id: str) -> Message:
+        """The parked task as the message that puts it back on the task queue.
+
+        The message is in the group that the task has when it is not parked, so that it keeps its
+        order with the other tasks of its target.
+
+        Args:
+            message_id: SQS's `MessageId` of the parked copy, as for `moved_message`.
+
+        Raises:
+            TaskTooLarge: the task does not fit on the queue.
+        """
+        return replace(self, parking=None).moved_message(message_id)
+
     @property
     def group(self) -> str:
         """The `MessageGroupId`: what one handler has to see in order shares it."""
