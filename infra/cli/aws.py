@@ -20,7 +20,7 @@ _LOG_IN = (
     "Log in (`aws sso login` or `aws configure`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY."
 )
-# By a pattern for AWS's error codes and boto3's exceptions; the first one that matches counts.
+# The keys are patterns for AWS's error codes and boto3's exceptions; the first match counts.
 _EXPLANATIONS = {
     "NonExistentQueue|QueueDoesNotExist": "there is no such queue: {target}. Check the URL, the "
     "region and the account; or leave the URL out and name the stack with --stack.",
@@ -43,7 +43,7 @@ _ABOUT_ONE_MESSAGE = re.compile(
 
 
 class MessageRefused(Failure):
-    """SQS refuses to move or delete one message, and would not refuse others."""
+    """SQS refuses to move or delete one message. Others can still be moved and deleted."""
 
 
 def session(region: str | None = None) -> boto3.session.Session:

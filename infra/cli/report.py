@@ -29,7 +29,7 @@ class Item(Protocol):
 
 
 class Report:
-    """Prints what happens to each item at once or, as JSON, at the end.
+    """Prints the result of each item at once or, as JSON, at the end.
 
     Args:
         items: the name of the items ("tasks").
@@ -37,9 +37,9 @@ class Report:
         as_json: print one JSON object at the end, and nothing before.
 
     Attributes:
-        total: how many items there are to handle.
+        total: the number of items to handle.
         missing: a sentence for each thing that the user named and that does not exist.
-        fields: what the JSON object contains besides the items.
+        fields: further fields of the JSON object.
     """
 
     def __init__(self, items: str, verb: str, *, as_json: bool) -> None:
@@ -56,7 +56,7 @@ class Report:
         self._failed: list[tuple[Item, str]] = []
 
     def progress(self, text: str) -> None:
-        """Show on a terminal what is going on, until the next call."""
+        """Show the present step on a terminal, until the next call."""
         self._status.update(text)
 
     def note(self, item: Item, problem: str | None) -> None:

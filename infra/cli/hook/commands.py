@@ -57,6 +57,7 @@ def resend(
     if sum(option is not None for option in (url, hook_id, stack)) > 1:
         raise typer.BadParameter("name one of --url, --hook-id and --stack")
     report = Report("deliveries", "arrived", as_json=as_json)
+    report.fields = {"hooks": [], "entries": 0, "deliveries": [], "lost": []}
 
     async def run() -> None:
         async with connected() as gl:

@@ -31,7 +31,7 @@ from .log import Entry, leads_to, site
 PER_MINUTE = 5  # resends that GitLab accepts for a project or group and user
 MINUTE = 61.0  # seconds; one more than GitLab's minute, which another clock measures
 _PAGE = 20  # entries; the most that GitLab returns of a log at once
-_TRIES = 5
+_TRIES = 5  # of one request, before the rate limit is reported
 _TOO_OLD = (
     "this GitLab is older than 17.4 and its API cannot send again: do it by hand, in Settings > "
     "Webhooks > Edit > Recent events > View details > Resend request"
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Unsendable(Exception):  # noqa: N818 - GitLab's decision
-    """GitLab sends this delivery and every other one of the same hook and URL to nobody."""
+    """GitLab does not send this delivery, nor any other one of the same hook and URL."""
 
 
 @dataclass
@@ -88,7 +88,9 @@ class Hooks:
         for number in ids:
             if number not in hooks:
                 raise Failure(f"There is no hook {number} at {self._place}. Its hooks: {listed}.")
-        found = list(ids) or [number for number, url in hooks.items() if leads_to(url, endpoint)]
+        found = list(dict.fromkeys(ids)) or [
+            number for number, url in hooks.items() if leads_to(url, endpoint)
+        ]
         if not found:
             raise Failure(
                 f"No hook of {self._place} sends to {endpoint}. Its hooks: {listed}. Name the hook "
@@ -110,7 +112,7 @@ class Hooks:
         """Let GitLab send a delivery again, and return the problem if it does not arrive.
 
         Raises:
-            Unsendable: it cannot arrive for a reason that holds for all of this hook and URL.
+            Unsendable: GitLab sends no delivery of this hook and URL.
         """
         path = f"{self._path}/{entry.hook_id}/events/{entry.id}/resend"
         async with self._explained("have a delivery sent again"):
@@ -145,7 +147,7 @@ class Hooks:
             self.progress("Sending")
             return await self.gl.post(path, data=b"")
         finally:
-            # GitLab counted the request at some time before this.
+            # GitLab has counted the request at some time before this.
             self._resent.append(self.clock())
 
     async def _when_allowed(self, request: Callable[[], Awaitable[T]]) -> T:

@@ -2,7 +2,7 @@
 
 A replay sends a task and then deletes its parked copies. After a crash in between, the task is
 still parked too, and the next replay sends the very same message: SQS drops it within five minutes,
-and later the handler's markers prevent that anything is done twice.
+and later the handler's markers prevent a second effect.
 """
 
 from collections.abc import Callable

@@ -9,11 +9,11 @@ _HEADER = ("ID", "HANDLER", "EVENT", "ABOUT", "PARKED", "TRIES", "BECAUSE")
 
 
 def print_list(shown: list[Parked], *, of: int, hidden: int = 0) -> None:
-    """Print one line for each task, or why there is none.
+    """Print one line for each task, or the reason why there is none.
 
     Args:
-        of: how many tasks are parked.
-        hidden: about how many others somebody else holds.
+        of: the number of parked tasks.
+        hidden: the approximate number of tasks that somebody else holds.
     """
     printer = Printer()
     if shown:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gidgetlambda.task import Message
     from mypy_boto3_sqs.service_resource import Queue
 
-HOLD = 120  # seconds; the messages of a killed command stay hidden that long
+HOLD = 120  # seconds; the messages of a killed command stay hidden for that long
 _BATCH = 10
 _WAIT = 1  # seconds; with a wait, SQS asks all its servers, and an empty answer is reliable
 
@@ -39,7 +39,7 @@ class Queues:
             raise typer.BadParameter("name the stack or the queues, not both")
         region = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.", queue_url or parked_url or "")
         if not queue_url and not parked_url:
-            with hint("Queues that a stack has left behind are named with --queue-url."):
+            with hint("To use queues that a stack has left behind, name them with --queue-url."):
                 queue_url, parked_url = Stack.named(stack).outputs("TaskQueueUrl", "ParkedQueueUrl")
         with aws.explained("find the queues", f"the queue {queue_url or parked_url}"):
             session = aws.session(region[1] if region else Stack.named(stack).region)
@@ -71,8 +71,8 @@ class Queues:
 class Held:
     """The messages of a queue, hidden from others until the `with` block ends.
 
-    At the end, Ctrl-C included, those that were not deleted are visible again at once. After a
-    kill they are visible again within `HOLD` seconds.
+    At the end of the block, Ctrl-C included, the messages that were not deleted become visible
+    again. If the process is killed, they become visible after `HOLD` seconds.
     """
 
     def __init__(self, queue: "Queue") -> None:
@@ -97,13 +97,13 @@ class Held:
         """Hold a message long enough to move it.
 
         Raises:
-            MessageRefused: it was held for too long, and may belong to somebody else.
+            MessageRefused: the hold has expired, and somebody else may hold the message.
         """
         with aws.explained("hold a task", self._target):
             copy.message.change_visibility(VisibilityTimeout=HOLD)
 
     def delete(self, copy: Copy) -> None:
-        """Delete a message for good; raises as `keep` does."""
+        """Delete a message for good. Raises as `keep` does."""
         self.keep(copy)
         with aws.explained("delete a task", self._target):
             copy.message.delete()

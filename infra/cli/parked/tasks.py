@@ -63,7 +63,7 @@ class Copy:
 
 
 def _decode(body: str) -> Task:
-    """The task in a body. Its times are valid, which decoding alone does not check."""
+    """The task in a body. Its times are valid, which `Task.decode` does not check."""
     task = Task.decode(body)
     try:
         timestamp(task.received)
@@ -160,7 +160,7 @@ class Selection:
     before: float | None = None
 
     def of(self, everything: list[Parked]) -> list[Parked]:
-        """The selected ones of the parked tasks."""
+        """The selected tasks among all parked tasks."""
         return [
             parked
             for parked in everything
