@@ -136,10 +136,6 @@ def run(invoke: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def statuses(hook: Hook) -> list[str]:
-    return [event.response_status for event in hook.events]
-
-
 def resend(sandbox: Sandbox, clock: Clock, endpoint_url: str, *, keep_going: bool = False) -> None:
     """Do what the command does, by the test's clock."""
 

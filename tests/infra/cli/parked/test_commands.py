@@ -71,7 +71,7 @@ class Queues:
     ) -> str:
         """Park a task as the worker does, and return the id of the parked copy."""
         trace = f"Traceback (most recent call last):\n  line 1\n{because}\n"
-        parking = Parking(time.time() - hours_ago * HOUR, because, 8, "", trace)
+        parking = Parking(time.time() - hours_ago * HOUR, because, 8, task.group, trace)
         return self.send(self.parked_url, task.parked(parking).moved_message(f"m{copy}"))
 
     def receive(self, url: str) -> list[dict[str, Any]]:
