@@ -1,30 +1,27 @@
-"""GitLab as the commands reach it: by the environment's URL and token."""
+"""The connection to the GitLab that the environment names."""
 
 import contextlib
-import os
 from collections.abc import AsyncIterator
 
 import httpx
 from gidgetlambda.errors import SettingsError
 from gidgetlambda.gitlab import GitLabAPI
 from gidgetlambda.settings import WorkSettings
-from gidgetlambda.tls import trust
 
 from .failure import Failure
 
-# GitLab waits 10 s for an endpoint before it answers a resend.
+# GitLab answers a resend after the endpoint does, or after 10 s.
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
 @contextlib.asynccontextmanager
 async def connected() -> AsyncIterator[GitLabAPI]:
-    """GitLab's API by `GL_URL`, `GL_ACCESS_TOKEN` and `GL_CA_FILE`. Raises `Failure`."""
+    """GitLab's API at `GL_URL`, with `GL_ACCESS_TOKEN` and `GL_CA_FILE`."""
     try:
-        settings = WorkSettings.from_env(os.environ)
-        verify = trust(settings.ca_file)
+        settings = WorkSettings.from_env()
     except SettingsError as error:
-        raise Failure(f"GitLab cannot be asked: {error}.") from None
-    async with httpx.AsyncClient(verify=verify, timeout=_TIMEOUT) as client:
+        raise Failure(f"Could not connect to GitLab: {error}.") from None
+    async with httpx.AsyncClient(verify=settings.ssl_context, timeout=_TIMEOUT) as client:
         yield GitLabAPI(
             client, "gidgetlambda", access_token=settings.access_token, url=settings.url
         )

@@ -1,1 +1,1 @@
-"""`hook`: the webhooks at GitLab, and what they could not deliver."""
+"""`gidgetlambda hook`: send again what GitLab could not deliver."""

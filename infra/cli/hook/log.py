@@ -1,6 +1,4 @@
-"""A hook's log at GitLab → the deliveries that the bot's endpoint did not take.
-
-Takes values and returns values; `resend` asks GitLab.
+"""The log of a hook at GitLab, and the deliveries in it that never arrived.
 
 https://docs.gitlab.com/api/project_webhooks/#list-all-events-for-a-project-webhook
 """
@@ -11,26 +9,27 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from ..durations import moment
+import httpx
 
-# What GitLab keeps of a payload that was too large for its log; a resend would send just that.
-_NOT_KEPT = {"oversize": True}
-_PORTS = {"http": 80, "https": 443}
+from ..times import timestamp
+
+# GitLab's log has this instead of a payload that was too large; a resend would send just this.
+_TOO_LARGE = {"oversize": True}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One attempt to deliver, as GitLab logged it.
+    """One attempt to deliver.
 
-    key: the same for each attempt of one delivery.
-    status: the HTTP status that the endpoint answered, or a word of GitLab's where it did not.
-    at: in seconds since the epoch, `None` where GitLab does not tell.
-    url: the hook's at that time.
-    kept: whether GitLab kept the payload.
+    Attributes:
+        key: the same for all attempts of one delivery.
+        status: the endpoint's HTTP status, or a word of GitLab's if there was no answer.
+        at: a Unix time, `None` if the log has none.
+        url: the hook's URL at that time.
+        has_payload: whether the log has the payload, so that it can be sent again.
     """
 
     id: int
@@ -40,15 +39,12 @@ class Entry:
     status: str
     at: float | None
     url: str
-    kept: bool
+    has_payload: bool
 
     @classmethod
     def of(cls, hook_id: int, data: Mapping[str, Any]) -> "Entry":
-        """An entry of the log as the API tells it."""
-        headers = {
-            str(name).lower(): str(value)
-            for name, value in (data.get("request_headers") or {}).items()
-        }
+        """The entry in an item of the API's list."""
+        headers = _lower_names(data.get("request_headers"))
         return cls(
             id=int(data["id"]),
             hook_id=hook_id,
@@ -57,17 +53,17 @@ class Entry:
             status=str(data.get("response_status")),
             at=_time(data, headers),
             url=str(data.get("url")),
-            kept=data.get("request_data") != _NOT_KEPT,
+            has_payload=data.get("request_data") != _TOO_LARGE,
         )
 
     @property
-    def taken(self) -> bool:
+    def arrived(self) -> bool:
         return self.status.startswith("2")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery that was never taken, with all attempts, oldest first."""
+    """A delivery with all its attempts, oldest first."""
 
     attempts: tuple[Entry, ...]
 
@@ -76,74 +72,73 @@ class Delivery:
         return self.attempts[-1]
 
     @property
-    def first(self) -> Entry:
-        return self.attempts[0]
+    def at(self) -> str | None:
+        at = self.attempts[0].at
+        return timestamp(at) if at is not None else None
+
+    def describe(self) -> str:
+        times = len(self.attempts)
+        tries = f", tried {times} times" if times > 1 else ""
+        when = self.at or "unknown time"
+        return f"{when}  {self.last.event}  {self.last.key}  ({self.last.status}{tries})"
 
     def summary(self) -> dict[str, Any]:
-        """What a list tells of it, for programs."""
         return {
             "delivery": self.last.key,
             "hook_id": self.last.hook_id,
             "hook_event_id": self.last.id,
             "event": self.last.event,
-            "at": moment(self.first.at) if self.first.at is not None else None,
+            "at": self.at,
             "status": self.last.status,
             "attempts": len(self.attempts),
         }
 
 
-def not_taken(entries: Iterable[Entry]) -> list[Delivery]:
-    """The deliveries of which no attempt was taken, oldest first."""
-    by_delivery: dict[tuple[int, str], list[Entry]] = defaultdict(list)
-    for entry in {entry.id: entry for entry in entries}.values():
-        by_delivery[entry.hook_id, entry.key].append(entry)
-    deliveries = [
-        Delivery(tuple(sorted(attempts, key=lambda entry: entry.id)))
+def missed(entries: Iterable[Entry]) -> list[Delivery]:
+    """The deliveries of which no attempt arrived, oldest first."""
+    by_delivery: dict[tuple[int, str], dict[int, Entry]] = defaultdict(dict)
+    for entry in sorted(entries, key=lambda entry: entry.id):
+        by_delivery[entry.hook_id, entry.key][entry.id] = entry
+    return [
+        Delivery(tuple(attempts.values()))
         for attempts in by_delivery.values()
-        if not any(entry.taken for entry in attempts)
+        if not any(entry.arrived for entry in attempts.values())
     ]
-    return sorted(deliveries, key=lambda delivery: delivery.first.id)
 
 
 def leads_to(hook_url: str, endpoint: str) -> bool:
-    """Whether a hook's URL is of the bot's endpoint, which answers at / as it does at /webhook."""
-    hook, own = urlsplit(hook_url.strip()), urlsplit(endpoint.strip())
-    if _origin(hook) != _origin(own):
+    """Whether a hook's URL is the bot's endpoint, which answers at / as well as at /webhook."""
+    try:
+        hook, own = httpx.URL(hook_url.strip()), httpx.URL(endpoint.strip())
+    except httpx.InvalidURL:
         return False
     path = own.path.rstrip("/")
-    return hook.path.rstrip("/") in (path, path.removesuffix("/webhook"))
+    return (hook.scheme, hook.host, hook.port) == (own.scheme, own.host, own.port) and (
+        hook.path.rstrip("/") in (path, path.removesuffix("/webhook"))
+    )
 
 
 def site(url: str) -> str:
-    """The scheme and host of a URL: the rest of a hook's URL can hold a secret."""
+    """The scheme and host of a URL; the rest of a hook's URL can contain a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    return parts.scheme, parts.hostname, port or _PORTS.get(parts.scheme)
+def _lower_names(headers: Mapping[str, Any] | None) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in (headers or {}).items()}
 
 
 def _digest(data: Mapping[str, Any]) -> str:
-    """Stands for the key, which GitLab logs since it can resend (17.4)."""
+    """A replacement for the key, which the log contains since GitLab 17.4."""
     text = json.dumps([data.get("trigger"), data.get("request_data")], sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _time(data: Mapping[str, Any], headers: Mapping[str, str]) -> float | None:
-    """When an attempt was made, from the first part of the entry that tells."""
-    answered = {str(k).lower(): str(v) for k, v in (data.get("response_headers") or {}).items()}
+def _time(data: Mapping[str, Any], request_headers: Mapping[str, str]) -> float | None:
+    response_headers = _lower_names(data.get("response_headers"))
     try:
-        if data.get("created_at"):
-            return datetime.fromisoformat(str(data["created_at"])).timestamp()
-        if "webhook-timestamp" in headers:
-            return float(headers["webhook-timestamp"])
-        if "date" in answered:
-            return email.utils.parsedate_to_datetime(answered["date"]).timestamp()
-    except ValueError:
-        pass
-    return None
+        if sent := request_headers.get("webhook-timestamp"):
+            return float(sent)
+        return email.utils.parsedate_to_datetime(response_headers["date"]).timestamp()
+    except (ValueError, KeyError):
+        return None

@@ -1,1 +1,1 @@
-"""`parked`: the tasks that could not be done, looked at and sent on their way again."""
+"""`gidgetlambda parked`: list, show, replay and drop the parked tasks."""

@@ -1,139 +1,83 @@
-"""Messages on SQS's queues, as a person's command takes, moves and deletes them.
-
-What the messages say is told by `inventory`; here they are carried.
+"""The bot's queues at SQS: find them, send to one, and hold the messages of the other.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
 
 import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from ..aws import error_code, explained, region_of, sqs
-from ..failure import Failure
+import typer
+
+from .. import aws
+from ..failure import Failure, hint
 from ..stack import Stack
+from .tasks import Copy
 
 if TYPE_CHECKING:
     from gidgetlambda.task import Message
-    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.service_resource import Queue
 
-HOLD = 120  # seconds; so long a killed command hides what it had taken
-_AT_ONCE = 10
-# SQS then asks all of its servers: an empty answer means that there is nothing.
-_WAIT = 1  # seconds
-# What SQS says of one message; anything else concerns all of them.
-_OF_ONE_MESSAGE = (
-    "InvalidMessageContents",
-    "InvalidParameterValue",
-    "ReceiptHandleIsInvalid",
-    "MessageNotInflight",
-)
-
-
-class NotMoved(Exception):  # noqa: N818 - it is told, and the others go on
-    """One message could not be moved or deleted; the message tells why."""
+HOLD = 120  # seconds; the messages of a killed command stay hidden for that long
+_BATCH = 10
+_WAIT = 1  # seconds; with a wait, SQS asks all its servers, and an empty answer is reliable
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A message as SQS handed it out.
+class Queues:
+    """The bot's queues; `tasks` is `None` if only the parked queue is known."""
 
-    sent: when it came onto this queue, in seconds since the epoch.
-    source: the queue that SQS itself moved it from, `None` where a program sent it.
-    held_since: as the queue's clock tells time, in seconds.
-    """
+    tasks: "Queue | None"
+    parked: "Queue"
 
-    message_id: str
-    receipt_handle: str
-    body: str
-    group: str
-    sent: float
-    source: str | None
-    held_since: float
-
-
-class Queue:
-    """A FIFO queue.
-
-    client: boto3's, for the region of the queue.
-    url: as SQS names it.
-    clock: tells the seconds that messages are held for.
-    """
-
-    def __init__(
-        self, client: "SQSClient", url: str, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.client = client
-        self.url = url
-        self.clock = clock
+    @classmethod
+    def find(cls, stack: str | None, queue_url: str | None, parked_url: str | None) -> Self:
+        """The queues with these URLs, the queue's dead-letter queue, or the stack's queues."""
+        if stack and (queue_url or parked_url):
+            raise typer.BadParameter("name the stack or the queues, not both")
+        region = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.", queue_url or parked_url or "")
+        if not queue_url and not parked_url:
+            with hint("To use queues that a stack has left behind, name them with --queue-url."):
+                queue_url, parked_url = Stack.named(stack).outputs("TaskQueueUrl", "ParkedQueueUrl")
+        with aws.explained("find the queues", f"the queue {queue_url or parked_url}"):
+            session = aws.session(region[1] if region else Stack.named(stack).region)
+            sqs = session.resource("sqs", config=aws.CONFIG)
+            tasks = sqs.Queue(queue_url) if queue_url else None
+            if tasks is None or parked_url:
+                return cls(tasks, sqs.Queue(parked_url or ""))
+            policy = json.loads(tasks.attributes.get("RedrivePolicy", "{}"))
+            if "deadLetterTargetArn" not in policy:
+                raise Failure(
+                    f"The queue {queue_url} names no parked queue (it has no redrive policy). Name "
+                    "it with --parked-queue-url."
+                )
+            *_, account, name = policy["deadLetterTargetArn"].split(":")
+            return cls(tasks, sqs.get_queue_by_name(QueueName=name, QueueOwnerAWSAccountId=account))
 
     def send(self, message: "Message") -> None:
-        """Send a message. Raises `NotMoved`, or `Failure` where the queue takes none at all."""
-        with self.explained("send a task"):
-            self.client.send_message(
-                QueueUrl=self.url,
+        """Send a message to the task queue."""
+        if self.tasks is None:
+            raise Failure("A replay needs the task queue: name it with --queue-url or --stack.")
+        with aws.explained("send a task", f"the queue {self.tasks.url}"):
+            self.tasks.send_message(
                 MessageBody=message.body,
                 MessageGroupId=message.group,
                 MessageDeduplicationId=message.deduplication_id,
             )
 
-    def count_hidden(self) -> int:
-        """About how many messages somebody holds at the moment. Raises `Failure`."""
-        with self.explained("count the messages"):
-            answer = self.client.get_queue_attributes(
-                QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
-            )
-        return int(answer["Attributes"].get("ApproximateNumberOfMessagesNotVisible", 0))
-
-    @contextlib.contextmanager
-    def explained(self, what: str) -> Iterator[None]:
-        with explained(what, thing=f"the queue {self.url}"):
-            from botocore.exceptions import ClientError
-
-            try:
-                yield
-            except ClientError as error:
-                if error_code(error) not in _OF_ONE_MESSAGE:
-                    raise
-                raise NotMoved(f"SQS did not {what}: {error}") from None
-
-
-@dataclass(frozen=True)
-class Queues:
-    """The bot's queues; `queue` is `None` where only the parked one is known."""
-
-    queue: Queue | None
-    parked: Queue
-
-    @classmethod
-    def found(cls, stack: str | None, queue: str | None, parked: str | None) -> "Queues":
-        """Those that are named; else what the queue names as its parked queue; else the stack's.
-
-        Raises `Failure`.
-        """
-        region = region_of(queue or parked or "")
-        if queue is None and parked is None:
-            where = Stack.named(stack)
-            queue, parked = where.queue_urls()
-            region = where.region
-        with explained("find the queues"):
-            client = sqs(region or Stack.named(None).region)
-        parked = parked or _redrive_target(client, queue or "")
-        return cls(Queue(client, queue) if queue is not None else None, Queue(client, parked))
-
 
 class Held:
-    """The messages of a queue, kept from others until the `with` block ends.
+    """The messages of a queue, hidden from others until the `with` block ends.
 
-    What was not deleted by then is there for everybody again, Ctrl-C included; after a kill it is
-    so by itself in `HOLD` seconds.
+    At the end of the block, Ctrl-C included, the messages that were not deleted become visible
+    again. If the process is killed, they become visible after `HOLD` seconds.
     """
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: "Queue") -> None:
         self._queue = queue
+        self._target = f"the queue {queue.url}"
         self._copies: dict[str, Copy] = {}
 
     def __enter__(self) -> Self:
@@ -143,101 +87,53 @@ class Held:
         self._release()
 
     def sweep(self) -> list[Copy]:
-        """Take all messages that can be had; give those that were not held yet.
-
-        Of messages that SQS moved here by itself, some can hide behind others of their group until
-        those are deleted. Raises `Failure`.
-        """
-        found: dict[str, Copy] = {}
-        while True:
-            received = self._receive()
-            fresh = [copy for copy in received if copy.message_id not in self._copies]
-            self._copies |= {copy.message_id: copy for copy in received}
-            found |= {copy.message_id: copy for copy in fresh}
-            if not fresh:
-                return [self._copies[message_id] for message_id in found]
+        """Receive all visible messages, and return those that were not held before."""
+        found: list[Copy] = []
+        while fresh := self._receive():
+            found += fresh
+        return found
 
     def keep(self, copy: Copy) -> None:
-        """Make sure that a message stays held long enough to be moved.
+        """Hold a message long enough to move it.
 
-        Raises `NotMoved` where somebody else has it by now.
+        Raises:
+            MessageRefused: the hold has expired, and somebody else may hold the message.
         """
-        copy = self._copies[copy.message_id]
-        now = self._queue.clock()
-        if now - copy.held_since < HOLD / 2:
-            return
-        with self._queue.explained("hold a task"):
-            self._queue.client.change_message_visibility(
-                QueueUrl=self._queue.url,
-                ReceiptHandle=copy.receipt_handle,
-                VisibilityTimeout=HOLD,
-            )
-        self._copies[copy.message_id] = replace(copy, held_since=now)
+        with aws.explained("hold a task", self._target):
+            copy.message.change_visibility(VisibilityTimeout=HOLD)
 
     def delete(self, copy: Copy) -> None:
-        """Delete a message for good. Raises `NotMoved`, or `Failure`."""
-        copy = self._copies[copy.message_id]
-        with self._queue.explained("delete a task"):
-            self._queue.client.delete_message(
-                QueueUrl=self._queue.url, ReceiptHandle=copy.receipt_handle
-            )
-        del self._copies[copy.message_id]
+        """Delete a message for good. Raises as `keep` does."""
+        self.keep(copy)
+        with aws.explained("delete a task", self._target):
+            copy.message.delete()
+        del self._copies[copy.message.message_id]
 
     def _receive(self) -> list[Copy]:
-        asked = self._queue.clock()
-        with self._queue.explained("list the parked tasks"):
-            answer = self._queue.client.receive_message(
-                QueueUrl=self._queue.url,
-                MaxNumberOfMessages=_AT_ONCE,
+        with aws.explained("list the parked tasks", self._target):
+            messages = self._queue.receive_messages(
+                MaxNumberOfMessages=_BATCH,
                 VisibilityTimeout=HOLD,
                 WaitTimeSeconds=_WAIT,
                 MessageSystemAttributeNames=["All"],
             )
-        return [_copy(message, asked) for message in answer.get("Messages", [])]
+        fresh = []
+        for message in messages:
+            if known := self._copies.get(message.message_id):
+                known.message = message
+            else:
+                self._copies[message.message_id] = Copy(message)
+                fresh.append(self._copies[message.message_id])
+        return fresh
 
     def _release(self) -> None:
-        copies = list(self._copies.values())
-        self._copies.clear()
-        for start in range(0, len(copies), _AT_ONCE):
-            # Those that cannot be released come back by themselves.
-            with contextlib.suppress(Failure, NotMoved), self._queue.explained("release tasks"):
-                self._queue.client.change_message_visibility_batch(
-                    QueueUrl=self._queue.url,
+        receipts = [copy.message.receipt_handle for copy in self._copies.values()]
+        for start in range(0, len(receipts), _BATCH):
+            # A message that cannot be released becomes visible by itself.
+            with contextlib.suppress(Failure), aws.explained("release tasks", self._target):
+                self._queue.change_message_visibility_batch(
                     Entries=[
-                        {
-                            "Id": str(number),
-                            "ReceiptHandle": copy.receipt_handle,
-                            "VisibilityTimeout": 0,
-                        }
-                        for number, copy in enumerate(copies[start : start + _AT_ONCE])
-                    ],
+                        {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                        for number, receipt in enumerate(receipts[start : start + _BATCH])
+                    ]
                 )
-
-
-def _copy(message: Mapping[str, Any], held_since: float) -> Copy:
-    attributes = message.get("Attributes", {})
-    return Copy(
-        message_id=message["MessageId"],
-        receipt_handle=message["ReceiptHandle"],
-        body=message["Body"],
-        group=attributes.get("MessageGroupId", ""),
-        sent=int(attributes["SentTimestamp"]) / 1000,
-        source=attributes.get("DeadLetterQueueSourceArn"),
-        held_since=held_since,
-    )
-
-
-def _redrive_target(client: "SQSClient", queue_url: str) -> str:
-    """The queue to which SQS moves what it gives up on, which is the parked queue."""
-    with explained("find the parked queue", thing=f"the queue {queue_url}"):
-        answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
-    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-    arn = str(policy.get("deadLetterTargetArn", ""))
-    if not arn:
-        raise Failure(
-            f"The queue {queue_url} names no parked queue (it has no redrive policy). Name it by "
-            "--parked-queue-url."
-        )
-    _, _, _, _, account, name = arn.split(":", 5)
-    with explained("find the parked queue", thing=arn):
-        return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]

@@ -326,13 +326,15 @@ def test_a_task_whose_handler_is_unknown_is_parked_after_ten_minutes(queued: Que
 
 
 def test_a_task_with_the_first_name_of_a_renamed_handler_runs(
-    queued: QueuedBot, issue: Issue
+    queued: QueuedBot, issue: Issue, caplog: pytest.LogCaptureFixture
 ) -> None:
     queued.queue("first.name", issue)
     queued.handle(comments, name="present.name", formerly="first.name")
+    caplog.set_level("INFO", "gidgetlambda")
 
     queued.drain()
     assert texts_on(issue) == ["Hello"]
+    assert [vars(record)["handler"] for record in caplog.records] == ["present.name"]
 
 
 def test_a_renamed_handler_keeps_its_notes_and_its_group(
