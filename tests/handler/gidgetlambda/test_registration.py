@@ -17,14 +17,11 @@ pytestmark = pytest.mark.anyio
 
 
 class Greeter:
-    async def greet(self, event: Event, gl: GitLabAPI) -> None:
-        pass
+    async def greet(self, event: Event, gl: GitLabAPI) -> None: ...
 
-    async def __call__(self, event: Event, gl: GitLabAPI) -> None:
-        pass
+    async def __call__(self, event: Event, gl: GitLabAPI) -> None: ...
 
-    def plain(self, event: Event, gl: GitLabAPI) -> None:
-        pass
+    def plain(self, event: Event, gl: GitLabAPI) -> None: ...
 
 
 def passes_on(func: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -43,24 +40,13 @@ def made_async(func: Callable[..., None]) -> Callable[..., Awaitable[None]]:
     return wrapper
 
 
-async def handler(event: Event, gl: GitLabAPI) -> None:
-    pass
-
-
-async def as_in_gidgetlab(event: Event, *args: Any, **kwargs: Any) -> None:
-    pass
-
-
-async def with_default(event: Event, gl: GitLabAPI, settings: str = "", dry: bool = False) -> None:
-    pass
-
-
-async def with_greeting(greeting: str, event: Event, gl: GitLabAPI) -> None:
-    pass
-
-
-def plain(event: Event, gl: GitLabAPI) -> None:
-    pass
+async def handler(event: Event, gl: GitLabAPI) -> None: ...
+async def as_in_gidgetlab(event: Event, *args: Any, **kwargs: Any) -> None: ...
+async def with_default(
+    event: Event, gl: GitLabAPI, settings: str = "", dry: bool = False
+) -> None: ...
+async def with_greeting(greeting: str, event: Event, gl: GitLabAPI) -> None: ...
+def plain(event: Event, gl: GitLabAPI) -> None: ...
 
 
 GREETING = functools.partial(with_greeting, "Hi")
@@ -123,20 +109,10 @@ def generates_plainly(event: Event, gl: GitLabAPI) -> Any:
     yield event
 
 
-async def without_gl(event: Event) -> None:
-    pass
-
-
-async def with_too_many(event: Event, gl: GitLabAPI, extra: str) -> None:
-    pass
-
-
-async def with_required_keyword(event: Event, gl: GitLabAPI, *, extra: str) -> None:
-    pass
-
-
-async def with_settings(event: Event, gl: GitLabAPI, settings: Any) -> None:
-    pass
+async def without_gl(event: Event) -> None: ...
+async def with_too_many(event: Event, gl: GitLabAPI, extra: str) -> None: ...
+async def with_required_keyword(event: Event, gl: GitLabAPI, *, extra: str) -> None: ...
+async def with_settings(event: Event, gl: GitLabAPI, settings: Any) -> None: ...
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import AsyncMock
@@ -28,15 +27,13 @@ def routed(event_type: str = "Issue Hook", /, **conditions: Any) -> Router:
     return router
 
 
-async def nothing(event: Event, gl: GitLabAPI) -> None:
-    pass
+async def nothing(event: Event, gl: GitLabAPI) -> None: ...
 
 
 def new_handler() -> AsyncCallback:
     """A new function; all of them have the same qualified name."""
 
-    async def handler(event: Event, gl: GitLabAPI, settings: Any = None) -> None:
-        pass
+    async def handler(event: Event, gl: GitLabAPI, settings: Any = None) -> None: ...
 
     return handler
 
@@ -171,20 +168,15 @@ async def test_a_when_that_raises_is_its_handlers_failure_alone(error: BaseExcep
 
 async def test_a_failing_handler_stops_no_other() -> None:
     working, router = AsyncMock(), Router()
-    for error in (ValueError("a"), KeyError("b")):
-        router.add(AsyncMock(side_effect=error), "*", name=type(error).__name__)
-    router.add(working, "Issue Hook")
+    router.add(AsyncMock(side_effect=ValueError("a")), "*", name="failing")
+    router.add(AsyncMock(side_effect=KeyError("b")), "Issue Hook", name="failing too")
+    router.add(working, "*")
+    with pytest.raises(ValueError, match="a"):
+        await router.dispatch(an_event("Push Hook"), "gl")
     with pytest.raises(ExceptionGroup, match="2 handlers failed") as group:
         await router.dispatch(an_event(), "gl")
     assert [type(error) for error in group.value.exceptions] == [ValueError, KeyError]
-    working.assert_awaited_once()
-
-
-async def test_dispatch_raises_the_only_error_as_it_is() -> None:
-    router = Router()
-    router.add(AsyncMock(side_effect=ValueError("broken")), "Issue Hook")
-    with pytest.raises(ValueError, match="broken"):
-        await router.dispatch(an_event(), "gl")
+    assert working.await_count == 2
 
 
 @pytest.mark.parametrize(
@@ -257,8 +249,7 @@ def test_runs_one_function_once_per_event() -> None:
 
 @dataclass
 class Greeter:
-    async def greet(self, event: Event, gl: GitLabAPI) -> None:
-        pass
+    async def greet(self, event: Event, gl: GitLabAPI) -> None: ...
 
 
 def test_a_bound_method_is_one_handler_per_object() -> None:
@@ -303,47 +294,16 @@ def test_rejects_one_name_for_different_handlers(other: Router, complaint: str) 
 # Routers within routers
 
 
-def included_after(whole: Router, part: Router) -> None:
-    part.add(nothing, "Push Hook")
-    whole.include(part)
-
-
-def included_before(whole: Router, part: Router) -> None:
-    whole.include(part)
-    part.add(nothing, "Push Hook")
-
-
-def included_twice(whole: Router, part: Router) -> None:
-    included_before(whole, part)
-    whole.include(Router(part), part)
-
-
-def included_through_another(whole: Router, part: Router) -> None:
-    whole.include(Router(part))
-    part.add(nothing, "Push Hook")
-
-
-def included_in_a_circle(whole: Router, part: Router) -> None:
-    included_before(whole, part)
-    part.include(whole, part)
-
-
-@pytest.mark.parametrize(
-    "include",
-    [
-        included_after,
-        included_before,
-        included_twice,
-        included_through_another,
-        included_in_a_circle,
-    ],
-)
-def test_includes_each_route_of_another_router_once(
-    include: Callable[[Router, Router], None],
-) -> None:
-    whole, part = routed("Issue Hook"), Router()
-    include(whole, part)
-    assert [route.event_type for route in whole.routes] == ["Issue Hook", "Push Hook"]
+def test_includes_each_present_and_future_route_of_another_router_once() -> None:
+    whole, part, later = routed("Issue Hook"), routed("Push Hook"), Router()
+    whole.include(Router(part, later))
+    whole.include(part, later, part)
+    later.include(whole)
+    later.add(nothing, "Note Hook")
+    event_types = ["Issue Hook", "Push Hook", "Note Hook"]
+    assert [route.event_type for route in whole.routes] == event_types
+    assert [route.event_type for route in later.routes] == event_types
+    assert [route.event_type for route in part.routes] == ["Push Hook"]
 
 
 def test_finds_unknown_event_types_with_a_similar_known_one() -> None:

@@ -141,5 +141,3 @@ def test_accepts_every_value_of_a_type_that_cannot_be_checked(hint: Any) -> None
 def test_names_the_expected_type_and_the_value() -> None:
     with pytest.raises(TypeError, match="the setting text must be str, not 3"):
         Router(settings=Greeting()).with_settings(text=3)
-    with pytest.raises(TypeError, match=re.escape("labels must be tuple[str, ...], not 'bug'")):
-        Router(settings=Greeting()).with_settings(labels="bug")

@@ -20,8 +20,7 @@ from tests.handler import payloads
 pytestmark = pytest.mark.anyio
 
 
-async def nothing(event: Event, gl: GitLabAPI) -> None:
-    pass
+async def nothing(event: Event, gl: GitLabAPI) -> None: ...
 
 
 def runtime_for(url: str | None = None, **options: Any) -> Runtime:
@@ -105,8 +104,7 @@ async def test_trusts_a_private_certificate_that_is_configured(
         monkeypatch.chdir(certificate.parent)
         monkeypatch.setenv("GL_CA_FILE", certificate.name)
 
-    async def do_not_wait(gl: GitLabAPI, seconds: float) -> None:
-        pass
+    async def do_not_wait(gl: GitLabAPI, seconds: float) -> None: ...
 
     monkeypatch.setattr(GitLabAPI, "sleep", do_not_wait)
     with serve(in_process.app, certificate=str(certificate), key=str(certificate)) as url:
