@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any, Literal, NewType, Protocol
+from unittest.mock import AsyncMock
 
 import pytest
 from gidgetlambda import Event, Router
@@ -41,6 +42,14 @@ async def test_a_handler_receives_the_settings_of_its_router() -> None:
     recorder = SettingsRecorder()
     router = Router(recorder.router("one", Greeting()), recorder.router("other", None))
     assert await recorder.run(router) == [Greeting(), "its default"]
+
+
+async def test_a_handler_without_a_parameter_settings_receives_none() -> None:
+    mock, router = AsyncMock(), Router(settings=Greeting())
+    router.add(mock, "Issue Hook")
+    event = Event(payloads.issue(), event="Issue Hook")
+    await router.dispatch(event, "gl")
+    mock.assert_awaited_once_with(event, "gl")
 
 
 async def test_with_settings_changes_a_copy() -> None:
