@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import uvicorn
 from gidgetlambda import Event, GitLabAPI, GitLabBot, Router
+from gidgetlambda.runtime import Options
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from tests.handler import payloads
@@ -57,9 +59,21 @@ async def test_arguments_override_the_environment(
     assert refused.status_code == 401
 
 
-def test_repr_contains_no_secret() -> None:
-    bot = GitLabBot("tester", secret="s3cret", access_token="glpat-fake")
-    assert repr(bot) == "<GitLabBot 'tester'>"
+def test_passes_every_argument_to_its_runtime_and_hides_the_secrets() -> None:
+    arguments: dict[str, Any] = {
+        "secret": "s3cret",
+        "access_token": "glpat-fake",
+        "cache": {},
+        "ssl_context": ssl.create_default_context(),
+        "wait_consistency": True,
+        "url": "https://gitlab.example.com",
+        "api_version": "v5",
+        "time_limit": 2.5,
+    }
+    bot = GitLabBot("tester", **arguments)
+    assert bot.runtime._options == Options(**arguments)
+    assert "s3cret" not in f"{bot} {bot.runtime._options}"
+    assert "glpat" not in f"{bot} {bot.runtime._options}"
 
 
 # On one's own machine

@@ -119,7 +119,8 @@ def test_a_filter_does_not_match_a_missing_value(data: Any) -> None:
 
 
 def test_filters_can_have_the_names_of_positional_parameters() -> None:
-    router = routed(func="f", event_type="e", self="s")
+    router = routed(func="f", event_type="e", self="s", from_self=True)
+    assert router.routes[0].from_self
     assert matches(router, an_event(func="f", event_type="e", self="s"))
 
 
