@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.sandbox.server import serve
 from infra.testing.server import serve as serve_app
 
 if TYPE_CHECKING:
@@ -17,18 +16,12 @@ if TYPE_CHECKING:
     from infra.testing.sqs import Sqs
     from infra.testing.stack import Stack
 
+pytest_plugins = ["infra.testing.fixtures"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A fresh sandbox GitLab, served over HTTP at `sandbox.url`."""
-    instance = Sandbox()
-    with serve(instance):
-        yield instance
 
 
 @pytest.fixture

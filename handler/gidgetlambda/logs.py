@@ -180,8 +180,9 @@ class LineFormatter(logging.Formatter):
 
 
 def _extra_keys(record: logging.LogRecord) -> list[str]:
-    standard = logging.makeLogRecord({}).__dict__
-    return [key for key in record.__dict__ if key not in standard and key != "taskName"]
+    # The last three are set by formatters of other handlers, and by Python 3.12 and later.
+    standard = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
+    return [key for key in record.__dict__ if key not in standard]
 
 
 def _milliseconds_since(started: float) -> float:

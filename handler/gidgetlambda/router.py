@@ -349,7 +349,8 @@ def _require_one_name_per_handler(known: Route, added: Route) -> None:
         )
     if (known.name, known.formerly) != (added.name, added.formerly):
         raise TypeError(
-            f"{name} is registered several times: give each the same `name`, `formerly`"
+            f"{name} is registered several times: "
+            "give each registration the same `name` and `formerly`"
         )
 
 

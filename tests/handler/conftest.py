@@ -1,21 +1,15 @@
 """Fixtures for the tests of `handler`."""
 
 import logging
-import os
 from collections.abc import Iterator
 
 import pytest
 from gidgetlambda.logs import NOISY_LIBRARIES
 
-SETTINGS = ("GL_", "LOG_LEVEL", "QUEUE_URL", "PARKED_QUEUE_URL")
-
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the settings of whoever runs the tests."""
-    for name in tuple(os.environ):
-        if name.startswith(SETTINGS):
-            monkeypatch.delenv(name)
+def only_settings_of_the_test(bare_environment: None) -> None:
+    """Hide the settings of the person who runs the tests."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,163 +1,165 @@
 import base64
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from gidgetlambda import SettingsError
 from gidgetlambda.redactor import Redactor
-from gidgetlambda.settings import ReceiveSettings, WorkSettings, log_level, secrets
+from gidgetlambda.settings import (
+    AwsSettings,
+    QueueSettings,
+    ReceiveSettings,
+    WorkSettings,
+    aws,
+    log_level,
+    secrets,
+)
 
-SIGNING_TOKEN = "whsec_" + base64.b64encode(b"not a secret, only a test's key!").decode()
-OTHER_SIGNING_TOKEN = "whsec_" + base64.b64encode(b"another key, of yet another hook").decode()
+KEY = b"not a secret, only a test's key!"
+OTHER_KEY = b"another key, of yet another hook"
+SIGNING_TOKEN, OTHER_SIGNING_TOKEN = (
+    f"whsec_{base64.b64encode(key).decode()}" for key in (KEY, OTHER_KEY)
+)
 ACCESS_TOKEN = "glpat-fake"
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo"
+
+receive: Callable[..., ReceiveSettings] = ReceiveSettings.from_env
 
 
-def receive_problems(**environ: str) -> list[str]:
-    with pytest.raises(SettingsError) as error:
-        ReceiveSettings.from_env(environ)
-    assert str(error.value) == "; ".join(error.value.problems)
-    return list(error.value.problems)
+def work(**environ: str) -> WorkSettings:
+    return WorkSettings.from_env({"GL_ACCESS_TOKEN": ACCESS_TOKEN, **environ})
 
 
-def work_problems(**environ: str) -> list[str]:
-    with pytest.raises(SettingsError) as error:
-        WorkSettings.from_env(environ)
-    return list(error.value.problems)
-
-
-# Receiving
-
-
-def test_a_secret_token_and_the_previous_one() -> None:
-    settings = ReceiveSettings.from_env({"GL_SECRET": "new", "GL_SECRET_PREVIOUS": " old "})
+def test_reads_the_secret_tokens_and_the_signing_tokens() -> None:
+    settings = receive({"GL_SECRET": "new", "GL_SECRET_PREVIOUS": " old ", "QUEUE_URL": QUEUE_URL})
     assert settings.credentials.tokens == ("new", "old")
     assert settings.credentials.signing_keys == ()
+    assert settings.queue_url == QUEUE_URL
+    settings = receive({"GL_SIGNING_TOKEN": f" {SIGNING_TOKEN}  {OTHER_SIGNING_TOKEN}\n"})
+    assert settings.credentials.signing_keys == (KEY, OTHER_KEY)
+    assert settings.queue_url is None
 
 
-def test_several_signing_tokens_are_parted_by_blanks() -> None:
-    environ = {"GL_SIGNING_TOKEN": f" {SIGNING_TOKEN}  {OTHER_SIGNING_TOKEN}\n"}
-    keys = ReceiveSettings.from_env(environ).credentials.signing_keys
-    assert keys == (b"not a secret, only a test's key!", b"another key, of yet another hook")
-
-
-@pytest.mark.parametrize(
-    "environ", [{}, {"GL_SECRET": ""}, {"GL_SECRET": " ", "GL_SIGNING_TOKEN": ""}]
-)
-def test_no_secret_of_either_kind_is_a_problem(environ: dict[str, str]) -> None:
-    (problem,) = receive_problems(**environ)
-    assert problem.startswith("set GL_SIGNING_TOKEN or GL_SECRET")
-
-
-def test_a_previous_secret_alone_is_no_secret() -> None:
-    assert len(receive_problems(GL_SECRET_PREVIOUS="old")) == 1
-
-
-def test_every_problem_is_named_at_once_and_no_value() -> None:
-    problems = receive_problems(
-        GL_SECRET="top\nsecret", GL_SECRET_PREVIOUS="older\x00secret", GL_SIGNING_TOKEN="whsec_!!"
-    )
-    assert [problem.split()[0] for problem in problems] == [
-        "GL_SECRET",
-        "GL_SECRET_PREVIOUS",
-        "GL_SIGNING_TOKEN",
-    ]
-    told = " ".join(problems)
-    assert not any(part in told for part in ("top", "older", "!!"))
-
-
-def test_one_malformed_signing_token_among_good_ones_is_a_problem() -> None:
-    (problem,) = receive_problems(GL_SIGNING_TOKEN=f"{SIGNING_TOKEN} whsec_c2VjcmV0")
-    assert problem == "GL_SIGNING_TOKEN must hold 24 to 64 bytes, not 6"
-
-
-# Working
-
-
-def test_defaults() -> None:
-    settings = WorkSettings.from_env({"GL_ACCESS_TOKEN": ACCESS_TOKEN, "GL_URL": ""})
-    assert settings.access_token == ACCESS_TOKEN
-    assert settings.url == "https://gitlab.com"
+def test_works_on_gitlab_com_by_default() -> None:
+    settings = work(GL_URL="")
+    assert (settings.access_token, settings.url) == (ACCESS_TOKEN, "https://gitlab.com")
     assert settings.ignore_self is None
-    assert settings.ca_file is None
 
 
 @pytest.mark.parametrize(
-    ("text", "url"),
+    ("name", "text", "value"),
     [
-        ("https://gitlab.example.com", "https://gitlab.example.com"),
-        ("https://gitlab.example.com/", "https://gitlab.example.com"),
-        ("https://example.com/gitlab/", "https://example.com/gitlab"),
-        (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("url", "https://gitlab.example.com", "https://gitlab.example.com"),
+        ("url", "https://gitlab.example.com/", "https://gitlab.example.com"),
+        ("url", "https://example.com/gitlab/", "https://example.com/gitlab"),
+        ("url", " http://127.0.0.1:8080 ", "http://127.0.0.1:8080"),
+        ("url", "http://[::1]:8080", "http://[::1]:8080"),
+        ("ignore_self", "TRUE", True),
+        ("ignore_self", "1", True),
+        ("ignore_self", "yes", True),
+        ("ignore_self", "false", False),
+        ("ignore_self", "0", False),
     ],
 )
-def test_the_address_of_an_instance(text: str, url: str) -> None:
-    assert WorkSettings.from_env({"GL_ACCESS_TOKEN": ACCESS_TOKEN, "GL_URL": text}).url == url
+def test_reads_the_settings_for_working(name: str, text: str, value: object) -> None:
+    assert getattr(work(**{f"GL_{name.upper()}": text}), name) == value
+
+
+# Malformed settings
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("read", "environ", "problems"),
     [
-        "gitlab.example.com",
-        "ftp://gitlab.example.com",
-        "https://",
-        "https:///api",
-        "https://bob:hunter2@gitlab.example.com",
-        "https://hunter2@gitlab.example.com",
-        "https://gitlab.example.com?private_token=hunter2",
-        "https://gitlab.example.com#hunter2",
-        "https://gitlab.example.com:hunter2",
-        "https://gitlab.example.com:99999",
-        "https://[hunter2",
-        "https://bob:hunter2@\u2100.example.com",
-        "https://gitlab.example.com/a b",
-        "https://gitlab.exa mple.com",
-        "https://gitlab.example.com/\x00",
+        (ReceiveSettings, {}, ["set GL_SIGNING_TOKEN or GL_SECRET"]),
+        (ReceiveSettings, {"GL_SECRET": " "}, ["set GL_SIGNING_TOKEN or GL_SECRET"]),
+        (ReceiveSettings, {"GL_SECRET_PREVIOUS": "x"}, ["set GL_SIGNING_TOKEN or GL_SECRET"]),
+        (
+            ReceiveSettings,
+            {"GL_SECRET": "quoted\n", "GL_SECRET_PREVIOUS": "b\0", "GL_SIGNING_TOKEN": "whsec_!!"},
+            ["GL_SECRET_PREVIOUS contains a control", "GL_SIGNING_TOKEN must be base64"],
+        ),
+        (
+            ReceiveSettings,
+            {"GL_SECRET": "a\nquoted", "GL_SIGNING_TOKEN": f"{SIGNING_TOKEN} whsec_c2VjcmV0"},
+            ["GL_SECRET contains a control", "GL_SIGNING_TOKEN must hold 24 to 64 bytes, not 6"],
+        ),
+        (
+            WorkSettings,
+            {"GL_URL": "quoted", "GL_IGNORE_SELF": "quoted"},
+            ["set GL_ACCESS_TOKEN", "GL_URL must be a URL", "GL_IGNORE_SELF must be true or false"],
+        ),
+        (QueueSettings, {}, ["set QUEUE_URL to", "set PARKED_QUEUE_URL to"]),
+        (
+            QueueSettings,
+            {"QUEUE_URL": "https://quoted/tasks", "PARKED_QUEUE_URL": QUEUE_URL},
+            ["QUEUE_URL must be the URL of a FIFO queue"],
+        ),
     ],
 )
-def test_a_malformed_address_is_a_problem_and_not_quoted(text: str) -> None:
-    (problem,) = work_problems(GL_ACCESS_TOKEN=ACCESS_TOKEN, GL_URL=text)
-    assert problem.startswith("GL_URL must be")
-    assert "hunter2" not in problem
+def test_names_every_problem_and_quotes_no_value(
+    read: Any, environ: dict[str, str], problems: list[str]
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        read.from_env(environ)
+    assert len(error.value.problems) == len(problems)
+    for problem, beginning in zip(error.value.problems, problems, strict=True):
+        assert problem.startswith(beginning)
+    assert str(error.value) == "; ".join(error.value.problems)
+    assert "quoted" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
-    [("true", True), ("TRUE", True), ("1", True), ("yes", True), ("false", False), ("0", False)],
+    ("name", "text"),
+    [
+        ("GL_URL", "gitlab.example.com"),
+        ("GL_URL", "ftp://gitlab.example.com"),
+        ("GL_URL", "https:///api"),
+        ("GL_URL", "https://bob:hunter2@gitlab.example.com"),
+        ("GL_URL", "https://hunter2@gitlab.example.com"),
+        ("GL_URL", "https://gitlab.example.com?private_token=hunter2"),
+        ("GL_URL", "https://gitlab.example.com#hunter2"),
+        ("GL_URL", "https://gitlab.example.com:hunter2"),
+        ("GL_URL", "https://[hunter2"),
+        ("GL_URL", "https://bob:hunter2@\u2100.example.com"),
+        ("GL_URL", "https://gitlab.example.com/a b"),
+        ("GL_URL", "https://gitlab.example.com/\x00"),
+        ("GL_ACCESS_TOKEN", "hunter2 hunter2"),
+        ("GL_ACCESS_TOKEN", "húnter2"),
+        ("GL_ACCESS_TOKEN", "hunter2\x7f"),
+    ],
 )
-def test_ignore_self(text: str, value: bool) -> None:
-    environ = {"GL_ACCESS_TOKEN": ACCESS_TOKEN, "GL_IGNORE_SELF": text}
-    assert WorkSettings.from_env(environ).ignore_self is value
+def test_rejects_a_malformed_url_or_token_without_quoting_it(name: str, text: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        work(**{name: text})
+    (problem,) = error.value.problems
+    assert problem.startswith(name)
+    assert "unter2" not in problem
 
 
-@pytest.mark.parametrize("token", ["top secret", "top\nsecret", "tóp", "top\x7f"])
-def test_a_malformed_access_token_is_a_problem_and_not_quoted(token: str) -> None:
-    (problem,) = work_problems(GL_ACCESS_TOKEN=token)
-    assert problem.startswith("GL_ACCESS_TOKEN has a blank or a character beyond ASCII")
-    assert "top" not in problem
-
-
-def test_every_problem_of_working_is_named_at_once() -> None:
-    problems = work_problems(GL_URL="gitlab", GL_IGNORE_SELF="perhaps")
-    assert [name for problem in problems for name in problem.split() if name.startswith("GL_")] == [
-        "GL_ACCESS_TOKEN",
-        "GL_URL",
-        "GL_IGNORE_SELF",
-    ]
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+def test_rejects_a_ca_file_without_certificates(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsError, match=r"GL_CA_FILE .*ca.pem' must be a PEM file with cert"):
+        work(GL_CA_FILE=str(path))
 
 
 # Secrets
 
 
-def test_no_secret_in_a_repr() -> None:
-    receive = ReceiveSettings.from_env({"GL_SECRET": "s3cret", "GL_SIGNING_TOKEN": SIGNING_TOKEN})
-    work = WorkSettings.from_env({"GL_ACCESS_TOKEN": ACCESS_TOKEN})
-    for settings in (receive, work):
+def test_repr_contains_no_secret() -> None:
+    access = aws({"AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_SESSION_TOKEN": "s3cret"})
+    received = receive({"GL_SECRET": "s3cret", "GL_SIGNING_TOKEN": SIGNING_TOKEN})
+    for settings in (access, received, work(GL_ACCESS_TOKEN="s3cret")):
         assert "s3cret" not in repr(settings)
         assert "not a secret" not in repr(settings)
-        assert ACCESS_TOKEN not in repr(settings)
 
 
-def test_every_secret_is_hidden_sound_or_not() -> None:
+def test_redacts_every_secret_of_the_environment_valid_or_not() -> None:
     environ = {
         "GL_SECRET": " it is a secret ",
         "GL_SECRET_PREVIOUS": "older",
@@ -172,7 +174,27 @@ def test_every_secret_is_hidden_sound_or_not() -> None:
     assert redactor.text("what it is") == "what it is"
 
 
-# The log's level
+# AWS and the log
+
+
+@pytest.mark.parametrize(
+    ("environ", "region", "endpoint"),
+    [
+        ({}, "", None),
+        ({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b", "AWS_ENDPOINT_URL": "c"}, "a", "c"),
+        (
+            {"AWS_DEFAULT_REGION": "b", "AWS_ENDPOINT_URL_SQS": "d", "AWS_ENDPOINT_URL": "c"},
+            "b",
+            "d",
+        ),
+    ],
+)
+def test_reads_the_access_to_aws(
+    environ: dict[str, str], region: str, endpoint: str | None
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/key"}
+    expected = AwsSettings(region, endpoint, "AKIDEXAMPLE", "secret/key", None)
+    assert aws(keys | environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -184,6 +206,6 @@ def test_every_secret_is_hidden_sound_or_not() -> None:
         ("loud", logging.INFO),
     ],
 )
-def test_log_level(text: str, level: int) -> None:
+def test_reads_the_log_level(text: str, level: int) -> None:
     assert log_level({"LOG_LEVEL": text}) == level
     assert log_level({}) == logging.INFO

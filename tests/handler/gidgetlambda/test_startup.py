@@ -1,36 +1,27 @@
-"""What an entry point does to its process; seen in a process of its own."""
+"""The effects of an entry point on its process, observed in a process of its own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-
-
-def told(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+from tests.handler.processes import run_python
 
 
 @pytest.mark.parametrize("module", ["receive", "work"])
-def test_an_entry_point_keeps_what_it_imports_out_of_the_search_for_garbage(module: str) -> None:
+def test_the_garbage_collector_skips_the_imports_of_an_entry_point(module: str) -> None:
     code = f"import gc, {module}; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
-    assert told(code) == "True True"
+    assert run_python(code) == "True True\n"
 
 
-def test_the_framework_by_itself_leaves_the_process_alone() -> None:
+def test_the_framework_alone_does_not_change_the_process() -> None:
     code = (
-        "import gc, sys, gidgetlambda; gidgetlambda.GitLabBot('x').app; "
-        "print(gc.get_freeze_count(), sys.modules.get('sniffio', 'never asked for'))"
+        "import gc, sys, bot; bot.bot.app; "
+        "print(gc.get_freeze_count(), sys.modules.get('sniffio', 'not searched for'))"
     )
-    assert told(code).split() == ["0", "never", "asked", "for"]
+    assert run_python(code) == "0 not searched for\n"
 
 
-def test_an_import_that_fails_leaves_the_search_for_garbage_on() -> None:
+def test_a_failing_import_leaves_the_garbage_collector_on() -> None:
     code = (
         "import gc\n"
         "from gidgetlambda.startup import imported_for_good\n"
@@ -40,10 +31,10 @@ def test_an_import_that_fails_leaves_the_search_for_garbage_on() -> None:
         "except ModuleNotFoundError:\n"
         "    print(gc.isenabled())"
     )
-    assert told(code) == "True"
+    assert run_python(code) == "True\n"
 
 
-def test_a_sniffio_that_is_there_is_found(tmp_path: Path) -> None:
+def test_an_installed_sniffio_is_found(tmp_path: Path) -> None:
     (tmp_path / "sniffio.py").write_text("here = True")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import work, sniffio"
-    assert told(f"{code}; print(sniffio.here)") == "True"
+    assert run_python(f"{code}; print(sniffio.here)") == "True\n"

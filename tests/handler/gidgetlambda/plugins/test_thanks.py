@@ -1,31 +1,28 @@
 from gidgetlambda.plugins import thanks
 
 from infra.sandbox import Sandbox
-from tests.handler.gidgetlambda.plugins.conftest import Install
-from tests.handler.gidgetlambda.plugins.notes import texts
+from infra.testing.fixtures import ServeBot, comments
 
 
-def test_the_author_is_thanked_whoever_merges(install: Install, sandbox: Sandbox) -> None:
-    install(thanks.router)
+def test_thanks_the_author_whoever_merges(serve_bot: ServeBot, sandbox: Sandbox) -> None:
+    serve_bot(thanks.router)
     merge_request = sandbox.open_merge_request("A change", by="bob")
     sandbox.merge(merge_request, by="alice")
     sandbox.settle()
-    assert texts(merge_request) == ["Thanks for the contribution @bob!"]
+    assert comments(merge_request) == ["Thanks for the contribution @bob!"]
 
 
-def test_a_merge_request_that_is_merely_closed_is_not_thanked_for(
-    install: Install, sandbox: Sandbox
-) -> None:
-    install(thanks.router)
+def test_does_not_thank_for_a_closed_merge_request(serve_bot: ServeBot, sandbox: Sandbox) -> None:
+    serve_bot(thanks.router)
     merge_request = sandbox.open_merge_request("A change")
     sandbox.close_issuable(merge_request)
     sandbox.settle()
-    assert texts(merge_request) == []
+    assert comments(merge_request) == []
 
 
-def test_the_text_is_a_setting(install: Install, sandbox: Sandbox) -> None:
-    install(thanks.router.with_settings(text="Merci, {username}"))
+def test_text_is_a_setting(serve_bot: ServeBot, sandbox: Sandbox) -> None:
+    serve_bot(thanks.router.with_settings(text="Merci, {username}"))
     merge_request = sandbox.open_merge_request("A change", by="bob")
     sandbox.merge(merge_request)
     sandbox.settle()
-    assert texts(merge_request) == ["Merci, bob"]
+    assert comments(merge_request) == ["Merci, bob"]

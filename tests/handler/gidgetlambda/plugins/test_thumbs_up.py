@@ -3,7 +3,7 @@ from gidgetlambda.plugins import thumbs_up
 
 from infra.sandbox import Sandbox
 from infra.sandbox.state import Awardable
-from tests.handler.gidgetlambda.plugins.conftest import Install
+from infra.testing.fixtures import ServeBot
 
 
 def emojis(awardable: Awardable) -> list[tuple[str, str]]:
@@ -11,10 +11,10 @@ def emojis(awardable: Awardable) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("confidential", [False, True])
-def test_a_comment_on_an_issue_gets_a_thumb(
-    install: Install, sandbox: Sandbox, confidential: bool
+def test_reacts_to_a_comment_on_an_issue(
+    serve_bot: ServeBot, sandbox: Sandbox, confidential: bool
 ) -> None:
-    install(thumbs_up.router)
+    serve_bot(thumbs_up.router)
     issue = sandbox.open_issue("A bug", confidential=confidential)
     note = sandbox.comment(issue, "Me too")
     sandbox.settle()
@@ -22,27 +22,18 @@ def test_a_comment_on_an_issue_gets_a_thumb(
     assert emojis(issue) == []
 
 
-def test_an_edited_comment_gets_no_second_thumb(install: Install, sandbox: Sandbox) -> None:
-    issue = sandbox.open_issue("A bug")
-    note = sandbox.comment(issue, "Me to")
-    install(thumbs_up.router)
-    sandbox.edit_note(note, "Me too")
+def test_does_not_react_to_other_comments(serve_bot: ServeBot, sandbox: Sandbox) -> None:
+    edited = sandbox.comment(sandbox.open_issue("A bug"), "Me to")
+    serve_bot(thumbs_up.router)
+    sandbox.edit_note(edited, "Me too")
+    on_a_change = sandbox.comment(sandbox.open_merge_request("A change"), "Nice")
+    own = sandbox.comment(sandbox.open_issue("A bug"), "Mine", by="playground-bot")
     sandbox.settle()
-    assert emojis(note) == []
+    assert [emojis(note) for note in (edited, on_a_change, own)] == [[], [], []]
 
 
-def test_other_comments_get_none(install: Install, sandbox: Sandbox) -> None:
-    install(thumbs_up.router)
-    notes = [
-        sandbox.comment(sandbox.open_merge_request("A change"), "Nice"),
-        sandbox.comment(sandbox.open_issue("A bug"), "Mine", by="playground-bot"),
-    ]
-    sandbox.settle()
-    assert [emojis(note) for note in notes] == [[], []]
-
-
-def test_the_emoji_is_a_setting(install: Install, sandbox: Sandbox) -> None:
-    install(thumbs_up.router.with_settings(emoji="eyes"))
+def test_emoji_is_a_setting(serve_bot: ServeBot, sandbox: Sandbox) -> None:
+    serve_bot(thumbs_up.router.with_settings(emoji="eyes"))
     note = sandbox.comment(sandbox.open_issue("A bug"), "Me too")
     sandbox.settle()
     assert emojis(note) == [("eyes", "playground-bot")]
