@@ -136,11 +136,7 @@ class Consumer:
         return next(names, handler)
 
     async def _run(self, task: Task, time_limit: float) -> Outcome:
-        evaluations = [
-            evaluation
-            for evaluation in self._runtime.router.explain(task.event)
-            if evaluation.route.is_called(task.handler)
-        ]
+        evaluations = self._runtime.router.explain(task.event, handler=task.handler)
         if not evaluations:
             unknown = UnknownHandler(f"this version has no handler {task.handler}")
             return Outcome("failed", self._runtime.redactor.error(unknown), unknown)

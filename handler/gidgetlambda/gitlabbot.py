@@ -117,4 +117,4 @@ class GitLabBot:
             if not settings.is_queued():
                 _ = self.runtime.work_settings
         except SettingsError as error:
-            logger.warning("the bot will refuse every delivery that it has handlers for: %s", error)
+            logger.warning("the bot will refuse every delivery until this is fixed: %s", error)

@@ -267,16 +267,22 @@ class Router:
             router._append(dataclasses.replace(route, settings=settings))
         return router
 
-    def explain(self, event: Event) -> list[Evaluation]:
-        """For each route, whether the event is for it and why.
+    def explain(self, event: Event, *, handler: str | None = None) -> list[Evaluation]:
+        """Evaluate for each route whether the event is for it.
 
         A handler runs once per event: of its routes, the first that matches is taken. Each `when`
         is called at most once per handler.
+
+        Args:
+            event: The event.
+            handler: The present or first name of the only handler to evaluate.
         """
         evaluations: list[Evaluation] = []
         matched: set[str] = set()
         answers: dict[Any, tuple[bool, BaseException | None]] = {}
         for route in self._routes:
+            if handler is not None and not route.is_called(handler):
+                continue
             refusal, error = _refusal(route, event), None
             if refusal is None and route.name in matched:
                 refusal = "an earlier route runs the same handler"

@@ -150,6 +150,16 @@ def test_calls_when_once_per_event_and_handler_and_only_if_the_filters_hold() ->
     assert asked == [23, 23, 24]
 
 
+@pytest.mark.parametrize("called", ["present.name", "first.name"])
+def test_evaluates_the_handler_of_a_task_alone(called: str) -> None:
+    router, asked = Router(), []
+    router.add(nothing, "Issue Hook", when=asked.append)
+    router.add(new_handler(), "Issue Hook", name="present.name", formerly="first.name")
+    (evaluation,) = router.explain(an_event(), handler=called)
+    assert evaluation.handler == "present.name"
+    assert asked == []
+
+
 @pytest.mark.parametrize("error", [KeyError("no such part"), SystemExit(1)])
 async def test_a_when_that_raises_is_its_handlers_failure_alone(error: BaseException) -> None:
     other = AsyncMock()
