@@ -152,7 +152,8 @@ def test_calls_when_once_per_event_and_handler_and_only_if_the_filters_hold() ->
 
 @pytest.mark.parametrize("called", ["present.name", "first.name"])
 def test_evaluates_the_handler_of_a_task_alone(called: str) -> None:
-    router, asked = Router(), []
+    router = Router()
+    asked: list[Event] = []
     router.add(nothing, "Issue Hook", when=asked.append)
     router.add(new_handler(), "Issue Hook", name="present.name", formerly="first.name")
     (evaluation,) = router.explain(an_event(), handler=called)
