@@ -7,14 +7,14 @@ from infra.package import PYTHON_VERSION, PackageError, find_python
 from infra.package.bytecode import describe
 
 
-def test_the_python_found_is_of_lambdas_version() -> None:
+def test_finds_a_python_of_lambdas_version() -> None:
     python = find_python()
     if not python:
-        pytest.skip(f"no Python {PYTHON_VERSION} at hand")
+        pytest.skip(f"no Python {PYTHON_VERSION} is available")
     assert describe(python).startswith(f"{PYTHON_VERSION}.")
 
 
-def test_a_named_python_of_another_version_is_refused(
+def test_refuses_a_named_python_of_another_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PYTHON313", str(tmp_path / "absent"))
@@ -22,8 +22,8 @@ def test_a_named_python_of_another_version_is_refused(
         find_python()
 
 
-@pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python is one")
-def test_without_one_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python has Lambda's version")
+def test_finds_none_where_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("PATH", "PYENV_ROOT", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.delenv("PYTHON313", raising=False)
