@@ -8,7 +8,7 @@ import pytest
 from tests.infra.package.conftest import ROOT
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def build(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "infra.package", *arguments],
         cwd=ROOT,
@@ -23,15 +23,15 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 def test_a_build_without_python_313_explains_how_to_provide_it(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
     environment = {"PATH": nowhere, "HOME": nowhere, "PYENV_ROOT": nowhere, "PYTHON313": ""}
-    done = run("folder", tmp_path / "built", "arm64", **environment)
+    done = build("folder", tmp_path / "built", "arm64", **environment)
     assert done.returncode == 0
     assert "NO BYTECODE" in done.stdout
     assert "PYTHON313=" in done.stdout
     assert list((tmp_path / "built").rglob("*.pyc")) == []
 
 
-def test_a_failed_build_explains_why_and_exits_with_1(tmp_path: Path) -> None:
-    done = run("sam", tmp_path / "build" / "ReceiveFunction")
+def test_a_build_with_another_python_as_python_313_fails(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    done = build("folder", tmp_path / "built", "arm64", PYTHON313=absent)
     assert done.returncode == 1
-    assert "The package was not built" in done.stderr
-    assert "build.toml does not exist" in done.stderr
+    assert f"The package was not built: PYTHON313={absent}" in done.stderr

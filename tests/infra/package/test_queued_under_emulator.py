@@ -10,15 +10,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from gidgetlambda.plugins import welcome
 from gidgetlambda.task import Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.sandbox.faults import Fault, Faults, given_up, refused
+from infra.sandbox.faults import Faults, refused
 from infra.testing.emulator import Emulator
 from infra.testing.stack import Stack
 from infra.testing.template import read
@@ -26,11 +26,8 @@ from infra.testing.transport import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from infra.package import Package
-    from infra.sandbox.state import HookEvent, Issue
-    from infra.testing.poller import Invocation
     from infra.testing.sqs import Sqs
 
 WELCOME = welcome.router.routes[0].name
@@ -41,64 +38,22 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
-class RecordedFunction:
-    """A function whose invocations are recorded with their results.
-
-    Attributes:
-        function: Set after construction, because the function's environment contains the URL of
-            the GitLab that invokes it.
-    """
+class LateFunction:
+    """A function that is set later: its environment names the GitLab that invokes it."""
 
     function: Emulator
 
-    def __init__(self) -> None:
-        self.invocations: list[tuple[Any, Any]] = []
-
     def invoke(self, event: Any) -> Any:
-        result = self.function.invoke(event)
-        self.invocations.append((event, result))
-        return result
-
-
-@dataclass
-class QueuedBot:
-    """GitLab with a signed webhook, the queue, and both functions."""
-
-    gitlab: Sandbox
-    faults: Faults
-    stack: Stack
-    receive: RecordedFunction
-    work: RecordedFunction
-
-    def open_issue(self) -> tuple[Issue, HookEvent]:
-        """Open an issue and wait for the answer to its webhook."""
-        issue = self.gitlab.open_issue("It does not start", by="alice")
-        return issue, self.gitlab.settle()[0]
-
-    def work_once(self) -> Invocation:
-        """Run the next message of the queue."""
-        invocation = self.stack.poller(self.work).step()
-        assert invocation is not None
-        return invocation
-
-    @property
-    def queued(self) -> list[str]:
-        return [message.body for message in self.stack.sqs.messages(self.stack.queue())]
-
-    @property
-    def secrets(self) -> list[str]:
-        roles = [self.stack.role(name) for name in ("ReceiveRole", "WorkRole")]
-        keys = [key for role in roles for key in (role.secret_key, role.session_token)]
-        return [SECRET, SIGNING_TOKEN, SIGNING_TOKEN.removeprefix("whsec_"), BOT_TOKEN, *keys]
+        return self.function.invoke(event)
 
 
 @pytest.fixture
-def receive() -> RecordedFunction:
-    return RecordedFunction()
+def receive() -> LateFunction:
+    return LateFunction()
 
 
 @pytest.fixture
-def in_process(receive: RecordedFunction) -> Iterator[Sandbox]:
+def in_process(receive: LateFunction) -> Iterator[Sandbox]:
     """A sandbox whose webhooks reach the receiving function as events of an HTTP API."""
     transport = FunctionTransport([receive])
     with Sandbox(webhook_transport=transport, disable_failing_hooks=False) as instance:
@@ -123,56 +78,46 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Stac
     return Stack(sqs, read(parameters))
 
 
-Emulate: TypeAlias = "Callable[..., AbstractContextManager[Emulator]]"
-
-
 @pytest.fixture
-def emulate(lambda_runtime: None, sample: Package, stack: Stack) -> Emulate:
-    """Return an emulator of a function of the template."""
+def functions(
+    lambda_runtime: None, sample: Package, stack: Stack, receive: LateFunction
+) -> Iterator[tuple[Emulator, Emulator]]:
+    """The receiving and the working function."""
 
-    def emulator(name: str, **changes: str) -> Emulator:
+    def emulator(name: str) -> Emulator:
         spec = stack.spec(name)
-        environment = stack.environment(name, **changes)
+        environment = stack.environment(name)
         return Emulator(sample.folder, spec.handler, env=environment, timeout=int(spec.timeout))
 
-    return emulator
-
-
-@pytest.fixture
-def bot(
-    emulate: Emulate, in_process: Sandbox, faults: Faults, stack: Stack, receive: RecordedFunction
-) -> Iterator[QueuedBot]:
-    work = RecordedFunction()
-    with emulate("ReceiveFunction") as receive.function, emulate("WorkFunction") as work.function:
-        yield QueuedBot(in_process, faults, stack, receive, work)
+    with emulator("ReceiveFunction") as receive.function, emulator("WorkFunction") as work:
+        yield receive.function, work
 
 
 def test_a_delivery_is_queued_and_leads_to_a_comment(
-    bot: QueuedBot, record_property: Callable[[str, object], None]
+    functions: tuple[Emulator, Emulator],
+    in_process: Sandbox,
+    stack: Stack,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    issue, delivery = bot.open_issue()
+    issue = in_process.open_issue("It does not start", by="alice")
+    (delivery,) = in_process.settle()
 
-    ((request, _),) = bot.receive.invocations
-    assert request["version"] == "2.0"
     assert delivery.response_status == "202"
     answer = {"status": "queued", "delivery": delivery.delivery_id, "handlers": [WELCOME]}
     assert json.loads(delivery.response_body) == answer
-    (message,) = bot.queued
-    task = Task.decode(message)
+    (message,) = stack.sqs.messages(stack.queue())
+    task = Task.decode(message.body)
     assert (task.handler, task.event.delivery_id) == (WELCOME, delivery.delivery_id)
-    queued = message + json.dumps(task.event.data)
-    assert [secret for secret in bot.secrets if secret in queued] == []
+    queued = message.body + json.dumps(task.event.data)
+    assert [secret for secret in secrets(stack) if secret in queued] == []
     assert issue.notes == []
 
-    assert bot.work_once().deleted
+    (invocation,) = stack.poller(functions[1]).settle()
 
-    ((event, result),) = bot.work.invocations
-    assert event["Records"][0]["eventSource"] == "aws:sqs"
-    assert result == {"batchItemFailures": []}
+    assert invocation.deleted
     (note,) = issue.notes
     assert "Thanks for the report @alice!" in note.body
-    assert bot.queued == []
-    for function in (bot.receive.function, bot.work.function):
+    for function in functions:
         record_property(
             "figure",
             f"{function.handler} under the Lambda runtime: "
@@ -181,78 +126,34 @@ def test_a_delivery_is_queued_and_leads_to_a_comment(
         )
 
 
-def test_an_sqs_event_that_is_delivered_twice_leads_to_one_comment(bot: QueuedBot) -> None:
-    issue, _ = bot.open_issue()
-    bot.work_once()
-    ((event, _),) = bot.work.invocations
-
-    assert bot.work.invoke(event) == {"batchItemFailures": []}
-    assert len(issue.notes) == 1
-
-
-@pytest.mark.parametrize("fault", [refused(502), given_up(502)], ids=["refused", "given up"])
-def test_a_task_that_fails_at_gitlab_is_retried_later(bot: QueuedBot, fault: Fault) -> None:
-    issue, _ = bot.open_issue()
-    bot.faults.once(fault, method="POST")
-    before = bot.stack.sqs.clock.now()
-    invocation = bot.work_once()
-
-    ((_, result),) = bot.work.invocations
-    assert result == {"batchItemFailures": [{"itemIdentifier": invocation.message_id}]}
-    assert len(bot.queued) == 1
-    retry = bot.stack.sqs.next_visible(bot.stack.queue())
-    # GitLab may still be processing the request. The queue's own visibility timeout is 360 s.
-    assert retry is not None
-    assert 90 <= retry - before < 360
-
-    assert bot.stack.poller(bot.work).settle()[-1].deleted
-    assert len(issue.notes) == 1
-    assert bot.queued == []
-
-
-def test_a_forged_delivery_is_refused_and_not_queued(bot: QueuedBot) -> None:
-    bot.gitlab.add_hook(WEBHOOK, signing_token=OTHER_TOKEN, triggers=ISSUES, token=SECRET)
-    bot.gitlab.open_issue("It does not start")
-    statuses = sorted(delivery.response_status for delivery in bot.gitlab.settle())
-
-    assert statuses == ["202", "401"]
-    assert len(bot.queued) == 1
-
-
-def test_a_function_whose_role_must_not_queue_answers_503(
-    emulate: Emulate, in_process: Sandbox, receive: RecordedFunction, stack: Stack
-) -> None:
-    environment = stack.role("WorkRole").environment()
-    with emulate("ReceiveFunction", **environment) as receive.function:
-        in_process.open_issue("It does not start")
-        (delivery,) = in_process.settle()
-
-    assert delivery.response_status == "503"
-    assert "AccessDeniedException" in delivery.response_body
-    assert stack.sqs.messages(stack.queue()) == []
-
-
 @pytest.mark.parametrize("log_level", ["DEBUG", "INFO", "ERROR"])
-def test_every_log_level_keeps_metrics_and_hides_secrets(bot: QueuedBot, log_level: str) -> None:
-    bot.gitlab.add_hook(WEBHOOK, signing_token=OTHER_TOKEN, triggers=ISSUES)
-    bot.open_issue()
-    bot.faults.once(refused(502), method="POST")
-    bot.stack.poller(bot.work).settle()
+def test_a_failed_task_is_retried_and_every_log_level_keeps_metrics_and_hides_secrets(
+    functions: tuple[Emulator, Emulator],
+    in_process: Sandbox,
+    faults: Faults,
+    stack: Stack,
+    log_level: str,
+) -> None:
+    receive, work = functions
+    in_process.add_hook(WEBHOOK, signing_token=OTHER_TOKEN, triggers=ISSUES)
+    issue = in_process.open_issue("It does not start", by="alice")
+    deliveries = in_process.settle()
+    faults.once(refused(502), method="POST")
+    invocations = stack.poller(work).settle()
 
-    logs = [log_with(bot.receive.function, "Queued"), log_with(bot.work.function, "Done")]
+    assert sorted(delivery.response_status for delivery in deliveries) == ["202", "401"]
+    assert [invocation.deleted for invocation in invocations] == [False, True]
+    assert len(issue.notes) == 1
+    receive.wait_for_log('"_aws".*"Queued": ')
+    work.wait_for_log('"_aws".*"Done": ')
+    logs = [receive.log, work.log]
     assert [metric_counts(log) for log in logs] == [
         {"Received": 2, "Queued": 1, "Refused": 1},
         {"Again": 1, "AgeAtFurtherTry": 1, "Done": 1, "SecondsToDone": 1},
     ]
     levels = {line["level"] for log in logs for line in json_lines(log) if "level" in line}
     assert levels == {"DEBUG": {"DEBUG", "INFO"}, "INFO": {"INFO"}, "ERROR": set()}[log_level]
-    assert [secret for secret in bot.secrets for log in logs if secret in log] == []
-
-
-def log_with(function: Emulator, metric: str) -> str:
-    """A function's log, as soon as it contains a metric."""
-    function.wait_for_log(rf'"_aws".*"{metric}": ')
-    return function.log
+    assert [secret for secret in secrets(stack) for log in logs if secret in log] == []
 
 
 def json_lines(log: str) -> list[dict[str, Any]]:
@@ -262,11 +163,19 @@ def json_lines(log: str) -> list[dict[str, Any]]:
 
 def metric_counts(log: str) -> dict[str, int]:
     """How often each metric is in a log, on lines of its own."""
-    counts: dict[str, int] = {}
-    for line in json_lines(log):
-        for metrics in line.get("_aws", {}).get("CloudWatchMetrics", ()):
-            assert metrics["Namespace"] == "gidgetlambda/bot"
-            for metric in metrics["Metrics"]:
-                counts[metric["Name"]] = counts.get(metric["Name"], 0) + 1
-    assert len(re.findall('"_aws"', log)) == sum(counts.values())
+    groups = [
+        group
+        for line in json_lines(log)
+        for group in line.get("_aws", {}).get("CloudWatchMetrics", ())
+    ]
+    assert {group["Namespace"] for group in groups} == {"gidgetlambda/bot"}
+    counts = Counter(metric["Name"] for group in groups for metric in group["Metrics"])
+    assert len(re.findall('"_aws"', log)) == counts.total()
     return counts
+
+
+def secrets(stack: Stack) -> list[str]:
+    """Every secret that the functions hold."""
+    roles = [stack.role(name) for name in ("ReceiveRole", "WorkRole")]
+    keys = [key for role in roles for key in (role.secret_key, role.session_token)]
+    return [SECRET, SIGNING_TOKEN, SIGNING_TOKEN.removeprefix("whsec_"), BOT_TOKEN, *keys]
