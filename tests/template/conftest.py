@@ -1,20 +1,18 @@
-"""The template, and the two stacks that it makes."""
+"""The template and the two stacks that it describes."""
 
 import pytest
 
-from tests.template.stack import Resource, Stack
-from tests.template.stack import expanded as expand
-from tests.template.stack import written as read
+from tests.template.stack import Resource, Stack, expanded_template, written_template
 
 
 @pytest.fixture(scope="session")
 def written() -> Resource:
-    return read()
+    return written_template()
 
 
 @pytest.fixture(scope="session")
 def expanded() -> Resource:
-    return expand()
+    return expanded_template()
 
 
 @pytest.fixture(scope="session")
