@@ -20,7 +20,7 @@ BOTH_MODES = {
 }
 QUEUED_MODE = {
     "Working function",
-    "Seconds from webhook to done, and age at each further try",
+    "Seconds from webhook to done, and age at each retry",
     "Queues",
 }
 
