@@ -1,4 +1,4 @@
-"""Builds the folder that Lambda unpacks to /var/task: the content of `handler/` and its dependencies.
+"""Builds the folder that Lambda unpacks to /var/task: `handler/` and its dependencies.
 
 `folder` assembles the package, `wheels` installs the dependencies for the target platform,
 `bytecode` compiles every module for Lambda's Python, and `sam` reads the records of `sam build`.
