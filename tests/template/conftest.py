@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.template.stack import Resource, Stack, expanded_template, written_template
+from tests.template.stack import Resource, TemplateStack, expanded_template, written_template
 
 
 @pytest.fixture(scope="session")
@@ -16,16 +16,16 @@ def expanded() -> Resource:
 
 
 @pytest.fixture(scope="session")
-def queued(expanded: Resource) -> Stack:
-    return Stack(expanded)
+def queued(expanded: Resource) -> TemplateStack:
+    return TemplateStack(expanded)
 
 
 @pytest.fixture(scope="session")
-def inline(expanded: Resource) -> Stack:
-    return Stack(expanded, Mode="inline")
+def inline(expanded: Resource) -> TemplateStack:
+    return TemplateStack(expanded, Mode="inline")
 
 
 @pytest.fixture(params=["queued", "inline"])
-def stack(request: pytest.FixtureRequest, expanded: Resource) -> Stack:
+def stack(request: pytest.FixtureRequest, expanded: Resource) -> TemplateStack:
     """The stack of each mode."""
-    return Stack(expanded, Mode=request.param)
+    return TemplateStack(expanded, Mode=request.param)

@@ -45,7 +45,7 @@ def expanded_template() -> Resource:
     return dict(translator.translate(template, parameter_values={}))
 
 
-class Stack:
+class TemplateStack:
     """The resources of an expanded template with certain parameters.
 
     Args:

@@ -9,7 +9,7 @@ import pytest
 from gidgetlambda.retries import ENOUGH_AGE, ENOUGH_TRIES, HOUR, PAUSES
 
 from tests.template.metrics import AWS_METRICS, Metric, bot_metrics
-from tests.template.stack import Resource, Stack
+from tests.template.stack import Resource, TemplateStack
 
 BOTH_MODES = {"RefusedAlarm", "ServerErrorAlarm"}
 QUEUED_MODE = {"ParkedAlarm", "RetryingAlarm", "TooLargeAlarm", "WaitingAlarm", "WorkErrorAlarm"}
@@ -21,12 +21,12 @@ COMPARISONS = {
 }
 
 
-def test_each_mode_has_its_alarms(queued: Stack, inline: Stack) -> None:
+def test_each_mode_has_its_alarms(queued: TemplateStack, inline: TemplateStack) -> None:
     assert alarms(queued).keys() == BOTH_MODES | QUEUED_MODE
     assert alarms(inline).keys() == BOTH_MODES | {"FailedAlarm"}
 
 
-def test_every_alarm_watches_a_metric_that_exists(stack: Stack) -> None:
+def test_every_alarm_watches_a_metric_that_exists(stack: TemplateStack) -> None:
     known = bot_metrics() | AWS_METRICS
     for name, alarm in alarms(stack).items():
         assert watched(alarm) <= known, name
@@ -46,7 +46,7 @@ def test_every_alarm_watches_a_metric_that_exists(stack: Stack) -> None:
     ],
 )
 def test_an_alarm_on_aws_metrics_watches_the_stacks_own_resource(
-    queued: Stack, name: str, metrics: set[str], resource: str
+    queued: TemplateStack, name: str, metrics: set[str], resource: str
 ) -> None:
     watching = metrics_of(queued.properties(name))
     assert {metric["MetricName"] for metric in watching} == metrics
@@ -54,7 +54,7 @@ def test_an_alarm_on_aws_metrics_watches_the_stacks_own_resource(
     assert {dimension["Value"] for dimension in dimensions} == {resource}
 
 
-def test_without_an_email_no_alarm_notifies_anybody(stack: Stack) -> None:
+def test_without_an_email_no_alarm_notifies_anybody(stack: TemplateStack) -> None:
     assert stack.named("AWS::SNS::Topic") == set()
     for alarm in alarms(stack).values():
         assert not {"AlarmActions", "OKActions", "InsufficientDataActions"} & alarm.keys()
@@ -62,21 +62,21 @@ def test_without_an_email_no_alarm_notifies_anybody(stack: Stack) -> None:
 
 @pytest.mark.parametrize("mode", ["queued", "inline"])
 def test_every_alarm_notifies_the_email(expanded: Resource, mode: str) -> None:
-    stack = Stack(expanded, Mode=mode, AlarmEmail="alice@example.com")
+    stack = TemplateStack(expanded, Mode=mode, AlarmEmail="alice@example.com")
     assert stack.named("AWS::SNS::Topic") == {"AlarmTopic"}
     for name, alarm in alarms(stack).items():
         assert alarm["AlarmActions"] == ["AlarmTopic"]
         assert alarm.get("OKActions") == (None if name in INCIDENTS else ["AlarmTopic"]), name
 
 
-def test_every_alarm_describes_the_next_step(stack: Stack) -> None:
+def test_every_alarm_describes_the_next_step(stack: TemplateStack) -> None:
     for name, alarm in alarms(stack).items():
         assert len(alarm["AlarmDescription"]) <= 1024
         assert any(word in alarm["AlarmDescription"] for word in ("log", "gidgetlambda", "Maximum"))
         assert "\n" not in alarm["AlarmDescription"].strip(), name
 
 
-def test_no_alarm_fires_without_activity(stack: Stack) -> None:
+def test_no_alarm_fires_without_activity(stack: TemplateStack) -> None:
     for name, alarm in alarms(stack).items():
         assert not fires(alarm, []), f"{name} fires without data"
         assert not fires(alarm, [0.0] * 100), f"{name} fires at zero"
@@ -95,25 +95,27 @@ def test_no_alarm_fires_without_activity(stack: Stack) -> None:
     ],
 )
 def test_an_alarm_fires_above_its_threshold(
-    queued: Stack, name: str, quiet: float, loud: float
+    queued: TemplateStack, name: str, quiet: float, loud: float
 ) -> None:
     alarm = queued.properties(name)
     assert not fires(alarm, [quiet])
     assert fires(alarm, [loud])
 
 
-def test_inline_a_failed_handler_fires_an_alarm(inline: Stack) -> None:
+def test_inline_a_failed_handler_fires_an_alarm(inline: TemplateStack) -> None:
     assert fires(inline.properties("FailedAlarm"), [1])
 
 
-def test_a_parked_task_counts_while_it_is_hidden_too(queued: Stack) -> None:
+def test_a_parked_task_counts_while_it_is_hidden_too(queued: TemplateStack) -> None:
     metrics = queued.properties("ParkedAlarm")["Metrics"]
     (result,) = [metric for metric in metrics if metric.get("ReturnData") is not False]
     assert result["Expression"] == "waiting + hidden"
     assert {metric["Id"] for metric in metrics} == {"parked", "waiting", "hidden"}
 
 
-def test_retried_tasks_fire_an_alarm_from_an_hour_before_they_are_parked(queued: Stack) -> None:
+def test_retried_tasks_fire_an_alarm_an_hour_before_they_are_parked(
+    queued: TemplateStack,
+) -> None:
     alarm = queued.properties("RetryingAlarm")
     ages = list(accumulate(PAUSES))[: ENOUGH_TRIES - 1]
     first = next(age for age in ages if fires(alarm, [age]))
@@ -123,7 +125,7 @@ def test_retried_tasks_fire_an_alarm_from_an_hour_before_they_are_parked(queued:
     assert fires(alarm, [*[None] * (between - 1), first])
 
 
-def alarms(stack: Stack) -> dict[str, Resource]:
+def alarms(stack: TemplateStack) -> dict[str, Resource]:
     return stack.of("AWS::CloudWatch::Alarm")
 
 

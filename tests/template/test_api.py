@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.template.stack import Stack
+    from tests.template.stack import TemplateStack
 
 STAGE = "HttpApiApiGatewayDefaultStage"
 
 
-def test_the_apps_paths_lead_to_the_receiving_function_with_every_method(stack: Stack) -> None:
+def test_every_path_of_the_app_leads_to_the_receiving_function(stack: TemplateStack) -> None:
     paths = stack.properties("HttpApi")["Body"]["paths"]
     assert {path: list(methods) for path, methods in paths.items()} == {
         path: ["x-amazon-apigateway-any-method"] for path in ("/", "/webhook", "/health")
@@ -21,14 +21,14 @@ def test_the_apps_paths_lead_to_the_receiving_function_with_every_method(stack: 
         assert "/ReceiveFunction.Arn/" in method["x-amazon-apigateway-integration"]["uri"]
 
 
-def test_only_the_receiving_function_is_reachable_from_outside(stack: Stack) -> None:
+def test_only_the_receiving_function_is_reachable_from_outside(stack: TemplateStack) -> None:
     permissions = stack.of("AWS::Lambda::Permission").values()
     assert {one["FunctionName"] for one in permissions} == {"ReceiveFunction"}
     assert {one["Principal"] for one in permissions} == {"apigateway.amazonaws.com"}
     assert stack.named("AWS::Lambda::Url") == set()
 
 
-def test_the_stage_has_no_prefix_but_an_access_log_and_a_throttle(stack: Stack) -> None:
+def test_the_stage_has_no_prefix_but_an_access_log_and_a_throttle(stack: TemplateStack) -> None:
     stage = stack.properties(STAGE)
     assert stage["StageName"] == "$default"
     assert stage["AutoDeploy"] is True
@@ -37,13 +37,13 @@ def test_the_stage_has_no_prefix_but_an_access_log_and_a_throttle(stack: Stack) 
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] >= 500
 
 
-def test_access_log_lines_are_json_without_headers_or_query(stack: Stack) -> None:
+def test_access_log_lines_are_json_without_headers_or_query(stack: TemplateStack) -> None:
     line = json.loads(stack.properties(STAGE)["AccessLogSettings"]["Format"])
     assert {"path", "status", "method", "error"} <= line.keys()
     assert not any("header" in value.lower() or "query" in value.lower() for value in line.values())
 
 
-def test_the_outputs_contain_the_urls_of_the_webhook_and_the_health_check(stack: Stack) -> None:
+def test_the_outputs_contain_the_urls_of_the_app(stack: TemplateStack) -> None:
     base = "https://HttpApi.execute-api.eu-west-1.amazonaws.com"
     assert stack.outputs["WebhookUrl"] == f"{base}/webhook"
     assert stack.outputs["HealthUrl"] == f"{base}/health"

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.template.stack import BUCKET, KEY, REGION, SECRETS, Resource, Stack
+from tests.template.stack import BUCKET, KEY, REGION, SECRETS, Resource, TemplateStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def deployed(aws: None, expanded: Resource) -> DeployedStack:
     return deploy(expanded, "queued")
 
 
-def test_creates_every_resource(deployed: DeployedStack, queued: Stack) -> None:
+def test_creates_every_resource(deployed: DeployedStack, queued: TemplateStack) -> None:
     expected = {name for name, kind in queued.resources.items() if kind not in NOT_BY_MOTO}
     assert expected <= deployed.resources.keys()
 
@@ -161,7 +161,8 @@ def test_the_alarm_email_is_subscribed(deployed: DeployedStack) -> None:
 
 @pytest.mark.parametrize("mode", ["queued", "inline"])
 def test_cloudwatch_accepts_every_alarm(expanded: Resource, mode: str) -> None:
-    alarms = Stack(expanded, Mode=mode, AlarmEmail="alice@example.com").of("AWS::CloudWatch::Alarm")
+    stack = TemplateStack(expanded, Mode=mode, AlarmEmail="alice@example.com")
+    alarms = stack.of("AWS::CloudWatch::Alarm")
     cloudwatch = boto3.client("cloudwatch")
     for name, alarm in alarms.items():
         cloudwatch.put_metric_alarm(AlarmName=name, **alarm)

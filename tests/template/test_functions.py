@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.template.stack import ROOT, VPC, Resource, Stack
+from tests.template.stack import ROOT, VPC, Resource, TemplateStack
 
 CODE = {"S3Bucket": "packages", "S3Key": "package.zip"}
 LOGGING = {"LOG_LEVEL": "INFO", "METRICS_NAMESPACE": "gidgetlambda/bot"}
@@ -23,17 +23,17 @@ GITLAB = {
 }
 
 
-def test_queued_has_a_receiving_and_a_working_function(queued: Stack) -> None:
+def test_queued_has_a_receiving_and_a_working_function(queued: TemplateStack) -> None:
     assert queued.named("AWS::Lambda::Function") == {"ReceiveFunction", "WorkFunction"}
 
 
-def test_inline_has_one_function_and_no_queue(inline: Stack) -> None:
+def test_inline_has_one_function_and_no_queue(inline: TemplateStack) -> None:
     assert inline.named("AWS::Lambda::Function") == {"ReceiveFunction"}
     assert inline.named("AWS::SQS::Queue") == set()
     assert inline.named("AWS::Lambda::EventSourceMapping") == set()
 
 
-def test_no_resource_refers_to_one_that_is_not_created(stack: Stack) -> None:
+def test_no_resource_refers_to_one_that_is_not_created(stack: TemplateStack) -> None:
     for name in stack.resources:
         stack.properties(name)  # raises otherwise
     assert stack.outputs
@@ -41,7 +41,7 @@ def test_no_resource_refers_to_one_that_is_not_created(stack: Stack) -> None:
 
 def test_the_functions_run_python_313_on_the_chosen_architecture(expanded: Resource) -> None:
     for architecture in ("arm64", "x86_64"):
-        stack = Stack(expanded, Architecture=architecture)
+        stack = TemplateStack(expanded, Architecture=architecture)
         for function in stack.of("AWS::Lambda::Function").values():
             assert function["Runtime"] == "python3.13"
             assert function["MemorySize"] == 512
@@ -50,12 +50,12 @@ def test_the_functions_run_python_313_on_the_chosen_architecture(expanded: Resou
     assert expanded["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
 
 
-def test_both_functions_run_the_same_package(queued: Stack) -> None:
+def test_both_functions_run_the_same_package(queued: TemplateStack) -> None:
     functions = queued.of("AWS::Lambda::Function")
     assert [function["Code"] for function in functions.values()] == [CODE, CODE]
 
 
-def test_entry_points_exist(queued: Stack) -> None:
+def test_entry_points_exist(queued: TemplateStack) -> None:
     for function in queued.of("AWS::Lambda::Function").values():
         module, _, name = function["Handler"].rpartition(".")
         source = (ROOT / "handler" / f"{module}.py").read_text()
@@ -63,12 +63,12 @@ def test_entry_points_exist(queued: Stack) -> None:
 
 
 def test_the_receiving_function_has_more_time_than_handlers_and_less_than_the_api(
-    stack: Stack,
+    stack: TemplateStack,
 ) -> None:
     assert 8 < stack.properties("ReceiveFunction")["Timeout"] < 30
 
 
-def test_no_function_has_a_fixed_name_or_reserved_concurrency(stack: Stack) -> None:
+def test_no_function_has_a_fixed_name_or_reserved_concurrency(stack: TemplateStack) -> None:
     for function in stack.of("AWS::Lambda::Function").values():
         assert not {"FunctionName", "ReservedConcurrentExecutions"} & function.keys()
 
@@ -76,18 +76,18 @@ def test_no_function_has_a_fixed_name_or_reserved_concurrency(stack: Stack) -> N
 # Environments
 
 
-def test_queued_the_receiving_function_has_no_access_token(queued: Stack) -> None:
+def test_queued_the_receiving_function_has_no_access_token(queued: TemplateStack) -> None:
     no_gitlab = dict.fromkeys(GITLAB, "")
     expected = LOGGING | SECRETS | no_gitlab | {"QUEUE_URL": "TaskQueue"}
     assert queued.variables("ReceiveFunction") == expected
 
 
-def test_the_working_function_has_no_webhook_secret(queued: Stack) -> None:
+def test_the_working_function_has_no_webhook_secret(queued: TemplateStack) -> None:
     queues = {"QUEUE_URL": "TaskQueue", "PARKED_QUEUE_URL": "ParkedQueue"}
     assert queued.variables("WorkFunction") == LOGGING | GITLAB | queues
 
 
-def test_inline_the_function_has_every_setting_but_queues(inline: Stack) -> None:
+def test_inline_the_function_has_every_setting_but_queues(inline: TemplateStack) -> None:
     assert inline.variables("ReceiveFunction") == LOGGING | SECRETS | GITLAB | {"QUEUE_URL": ""}
 
 
@@ -95,7 +95,7 @@ def test_inline_the_function_has_every_setting_but_queues(inline: Stack) -> None
 def test_settings_reach_the_function_that_calls_gitlab(
     expanded: Resource, mode: str, function: str
 ) -> None:
-    stack = Stack(
+    stack = TemplateStack(
         expanded,
         Mode=mode,
         GitLabUrl="https://example.com/gitlab",
@@ -111,7 +111,7 @@ def test_settings_reach_the_function_that_calls_gitlab(
 def test_the_receiving_function_gets_the_previous_secret_during_rotation(
     expanded: Resource,
 ) -> None:
-    stack = Stack(expanded, PreviousWebhookSecret="the-secret-before", SigningToken="none")
+    stack = TemplateStack(expanded, PreviousWebhookSecret="the-secret-before", SigningToken="none")
     variables = stack.variables("ReceiveFunction")
     assert variables["GL_SECRET"] == "the-webhook-secret"
     assert variables["GL_SECRET_PREVIOUS"] == "the-secret-before"
@@ -129,14 +129,14 @@ def test_only_the_function_that_calls_gitlab_is_in_the_vpc(expanded: Resource) -
         ("inline", {}, {"ReceiveFunction": None}),
         ("inline", VPC, {"ReceiveFunction": in_vpc}),
     ]:
-        functions = Stack(expanded, Mode=mode, **vpc).of("AWS::Lambda::Function")
+        functions = TemplateStack(expanded, Mode=mode, **vpc).of("AWS::Lambda::Function")
         assert {name: its.get("VpcConfig") for name, its in functions.items()} == expected
 
 
 # Logs
 
 
-def test_each_function_logs_json_to_a_group_of_its_own(queued: Stack) -> None:
+def test_each_function_logs_json_to_a_group_of_its_own(queued: TemplateStack) -> None:
     for name in ("Receive", "Work"):
         logging = queued.properties(f"{name}Function")["LoggingConfig"]
         assert logging["LogFormat"] == "JSON"
@@ -144,7 +144,7 @@ def test_each_function_logs_json_to_a_group_of_its_own(queued: Stack) -> None:
 
 
 def test_logs_expire(expanded: Resource) -> None:
-    groups = Stack(expanded, LogRetentionDays="90").of("AWS::Logs::LogGroup")
+    groups = TemplateStack(expanded, LogRetentionDays="90").of("AWS::Logs::LogGroup")
     assert groups.keys() == {"ReceiveLog", "WorkLog", "AccessLog"}
     assert {group["RetentionInDays"] for group in groups.values()} == {"90"}
 
@@ -154,7 +154,7 @@ def test_lambda_drops_neither_metrics_nor_the_bots_log_lines(
     expanded: Resource, level: str
 ) -> None:
     assert level in expanded["Parameters"]["LogLevel"]["AllowedValues"]
-    for function in Stack(expanded, LogLevel=level).of("AWS::Lambda::Function").values():
+    for function in TemplateStack(expanded, LogLevel=level).of("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["LOG_LEVEL"] == level
         # Lambda treats a line without a level, such as a metric's, as INFO.
         kept = function["LoggingConfig"]["ApplicationLogLevel"]

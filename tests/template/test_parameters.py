@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.template.stack import SECRETS, Resource, Stack
+from tests.template.stack import SECRETS, Resource, TemplateStack
 
 HIDDEN = {"AccessToken", "WebhookSecret", "PreviousWebhookSecret", "SigningToken"}
 REFERENCE = "{{resolve:secretsmanager:gidgetlambda:SecretString:webhook::}}"
@@ -42,7 +42,7 @@ def test_every_secret_and_token_is_hidden(written: Resource) -> None:
     assert hidden == named == HIDDEN
 
 
-def test_secrets_are_in_the_environment_of_functions_only(stack: Stack) -> None:
+def test_secrets_are_in_the_environment_of_functions_only(stack: TemplateStack) -> None:
     visible = {
         name: str(stack.properties(name))
         for name, kind in stack.resources.items()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.template.stack import Resource, Stack
+from tests.template.stack import Resource, TemplateStack
 
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
 QUEUES = ("TaskQueue", "ParkedQueue")
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_is_encrypted_and_a_fifo_queue_of_high_throughput(queued: Stack, name: str) -> None:
+def test_a_queue_is_encrypted_and_a_fifo_queue_of_high_throughput(
+    queued: TemplateStack, name: str
+) -> None:
     queue = queued.properties(name)
     assert queue["FifoQueue"] is True
     assert queue["DeduplicationScope"] == "messageGroup"
@@ -22,7 +24,7 @@ def test_a_queue_is_encrypted_and_a_fifo_queue_of_high_throughput(queued: Stack,
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack(
-    expanded: Resource, queued: Stack, name: str
+    expanded: Resource, queued: TemplateStack, name: str
 ) -> None:
     assert queued.properties(name)["MessageRetentionPeriod"] == FOURTEEN_DAYS
     # A failed creation does not leave its queue behind.
@@ -32,17 +34,17 @@ def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack(
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_queue_has_no_fixed_name_that_a_retained_queue_would_occupy(
-    queued: Stack, name: str
+    queued: TemplateStack, name: str
 ) -> None:
     assert "QueueName" not in queued.properties(name)
 
 
-def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: Stack) -> None:
+def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: TemplateStack) -> None:
     visibility = queued.properties("TaskQueue")["VisibilityTimeout"]
     assert visibility >= 6 * queued.properties("WorkFunction")["Timeout"]
 
 
-def test_the_queue_itself_parks_a_task_whose_worker_keeps_dying(queued: Stack) -> None:
+def test_the_queue_itself_parks_a_task_whose_worker_keeps_dying(queued: TemplateStack) -> None:
     assert queued.properties("TaskQueue")["RedrivePolicy"] == {
         "deadLetterTargetArn": "ParkedQueue.Arn",
         "maxReceiveCount": 100,
@@ -53,7 +55,7 @@ def test_the_queue_itself_parks_a_task_whose_worker_keeps_dying(queued: Stack) -
 def test_the_working_function_gets_one_task_at_a_time_and_reports_failures(
     expanded: Resource,
 ) -> None:
-    stack = Stack(expanded, MaximumConcurrency="20")
+    stack = TemplateStack(expanded, MaximumConcurrency="20")
     (mapping,) = stack.of("AWS::Lambda::EventSourceMapping").values()
     assert mapping == {
         "FunctionName": "WorkFunction",
@@ -64,7 +66,7 @@ def test_the_working_function_gets_one_task_at_a_time_and_reports_failures(
     }
 
 
-def test_the_outputs_contain_the_urls_of_the_queues(queued: Stack, inline: Stack) -> None:
+def test_the_outputs_contain_the_queues(queued: TemplateStack, inline: TemplateStack) -> None:
     assert queued.outputs["TaskQueueUrl"] == "TaskQueue"
     assert queued.outputs["ParkedQueueUrl"] == "ParkedQueue"
     assert not {"TaskQueueUrl", "ParkedQueueUrl"} & inline.outputs.keys()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.template.stack import VPC, Resource, Stack
+from tests.template.stack import VPC, Resource, TemplateStack
 
 WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
@@ -18,7 +18,7 @@ JOIN_VPC = {
 }
 
 
-def test_the_receiving_function_may_send_tasks_and_log(queued: Stack) -> None:
+def test_the_receiving_function_may_send_tasks_and_log(queued: TemplateStack) -> None:
     assert queued.granted("ReceiveFunction") == {
         "ReceiveLog.Arn": WRITE_LOG,
         "TaskQueue.Arn": {"sqs:SendMessage"},
@@ -26,7 +26,7 @@ def test_the_receiving_function_may_send_tasks_and_log(queued: Stack) -> None:
 
 
 def test_the_working_function_may_receive_delay_and_park_tasks_and_log(
-    queued: Stack,
+    queued: TemplateStack,
 ) -> None:
     assert queued.granted("WorkFunction") == {
         "WorkLog.Arn": WRITE_LOG,
@@ -40,23 +40,23 @@ def test_the_working_function_may_receive_delay_and_park_tasks_and_log(
     }
 
 
-def test_inline_the_function_may_only_log(inline: Stack) -> None:
+def test_inline_the_function_may_only_log(inline: TemplateStack) -> None:
     assert inline.granted("ReceiveFunction") == {"ReceiveLog.Arn": WRITE_LOG}
 
 
-def test_every_function_has_a_role_of_its_own_and_every_role_is_used(stack: Stack) -> None:
+def test_every_function_has_a_role_of_its_own_and_every_role_is_used(stack: TemplateStack) -> None:
     functions = stack.of("AWS::Lambda::Function").values()
     roles = [function["Role"].removesuffix(".Arn") for function in functions]
     assert sorted(roles) == sorted(stack.named("AWS::IAM::Role"))
 
 
 def test_the_modes_share_no_role_that_could_lose_a_permission_in_use(
-    queued: Stack, inline: Stack
+    queued: TemplateStack, inline: TemplateStack
 ) -> None:
     assert not queued.named("AWS::IAM::Role") & inline.named("AWS::IAM::Role")
 
 
-def test_only_lambda_assumes_the_roles(stack: Stack) -> None:
+def test_only_lambda_assumes_the_roles(stack: TemplateStack) -> None:
     for role in stack.of("AWS::IAM::Role").values():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert statement == {
@@ -71,7 +71,7 @@ def test_in_a_vpc_lambda_may_attach_the_function_but_the_code_may_not(
     expanded: Resource, mode: str, function: str
 ) -> None:
     name = f"{function}Function"
-    outside, inside = (Stack(expanded, Mode=mode, **vpc) for vpc in ({}, VPC))
+    outside, inside = (TemplateStack(expanded, Mode=mode, **vpc) for vpc in ({}, VPC))
     assert inside.granted(name) == outside.granted(name) | {"*": JOIN_VPC}
     (denied,) = [one for one in inside.statements(name) if one["Effect"] == "Deny"]
     assert denied == {
@@ -83,9 +83,9 @@ def test_in_a_vpc_lambda_may_attach_the_function_but_the_code_may_not(
 
 
 def test_queued_a_vpc_does_not_change_the_receiving_functions_role(
-    expanded: Resource, queued: Stack
+    expanded: Resource, queued: TemplateStack
 ) -> None:
-    in_vpc = Stack(expanded, **VPC)
+    in_vpc = TemplateStack(expanded, **VPC)
     assert in_vpc.statements("ReceiveFunction") == queued.statements("ReceiveFunction")
 
 
@@ -93,7 +93,7 @@ def test_every_role_gets_the_permissions_boundary(expanded: Resource) -> None:
     arn = "arn:aws:iam::123456789012:policy/deploy/bot/Boundary-1"
     for mode in ("queued", "inline"):
         unbounded, bounded = (
-            Stack(expanded, Mode=mode, PermissionsBoundary=boundary).of("AWS::IAM::Role")
+            TemplateStack(expanded, Mode=mode, PermissionsBoundary=boundary).of("AWS::IAM::Role")
             for boundary in ("", arn)
         )
         assert not any("PermissionsBoundary" in role for role in unbounded.values())
