@@ -92,3 +92,19 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
         "WebhookSecret": "the-webhook-secret",
     }
     return Stack(sqs, read(parameters))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print every figure that a test recorded with `record_property("figure", text)`."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    figures = [
+        str(text)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, text in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for figure in sorted(figures):
+            terminalreporter.write_line(figure)

@@ -1,9 +1,9 @@
-"""Makes the folder that Lambda unpacks to /var/task: `handler/` and what it imports, nothing else.
+"""Builds the folder that Lambda unpacks to /var/task: `handler/` and its dependencies.
 
-`folder` tells the story; `wheels` has pip fetch the dependencies for the target platform,
-`bytecode` compiles them for Lambda's Python, `sam` knows how `sam build` calls. Any Python from
-3.11 on runs it, with the standard library alone: the `sam` command may live anywhere, and .venv
-need not exist.
+`folder` assembles the package, `wheels` installs the dependencies for the target platform,
+`bytecode` compiles every module for Lambda's Python, and `sam` reads the records of `sam build`.
+The builder needs Python 3.11 or later and only the standard library, so that it also runs under a
+`sam` command outside .venv.
 """
 
 from infra.package.bytecode import find_python

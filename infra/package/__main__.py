@@ -1,6 +1,6 @@
 """Command line of the package builder: `python -m infra.package folder|sam`.
 
-It stands on argparse, since it has to run under any Python with nothing installed.
+It uses argparse, because it must run under any Python without installed packages.
 """
 
 import argparse
@@ -14,14 +14,14 @@ from infra.package.target import Architecture, PackageError
 
 
 def main() -> int:
-    """Make one package and say what it is."""
+    """Build one package and print a summary."""
     arguments = _parse()
     try:
         package = make_package(
             arguments.into, _architecture(arguments), bytecode=not arguments.no_bytecode
         )
     except PackageError as error:
-        print(f"The package was not made: {error}", file=sys.stderr)
+        print(f"The package was not built: {error}", file=sys.stderr)
         return 1
     print(_summary(package, wanted_bytecode=not arguments.no_bytecode))
     if arguments.command == "sam":
@@ -31,14 +31,14 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.package", description="Make the Lambda package."
+        prog="python -m infra.package", description="Build the Lambda package."
     )
     parser.add_argument("--no-bytecode", action="store_true", help="do not compile")
     commands = parser.add_subparsers(dest="command", required=True)
-    folder = commands.add_parser("folder", help="make it in a folder of one's own")
+    folder = commands.add_parser("folder", help="build it in any folder")
     folder.add_argument("into", type=Path)
     folder.add_argument("architecture", type=Architecture, choices=list(Architecture))
-    sam = commands.add_parser("sam", help="make it for `sam build`")
+    sam = commands.add_parser("sam", help="build it for `sam build`")
     sam.add_argument("into", type=Path, help="SAM's ARTIFACTS_DIR")
     sam.add_argument("architecture", type=Architecture, choices=list(Architecture), nargs="?")
     return parser.parse_args()
@@ -56,24 +56,24 @@ def _warn_of_deployment(built: Architecture) -> None:
     deployed = deployed_architecture(ROOT / "samconfig.toml")
     if deployed and deployed != built:
         print(
-            f"NOT FOR DEPLOYMENT: samconfig.toml deploys for {deployed}, and this package is for "
-            f"{built}. Set Architecture to the same in both places there to deploy it."
+            f"DO NOT DEPLOY: samconfig.toml deploys for {deployed}, but this package is for "
+            f"{built}. To deploy it, set Architecture to the same value in both places there."
         )
 
 
 def _summary(package: Package, *, wanted_bytecode: bool) -> str:
     source, bytecode = package.source_bytes / 1e6, package.bytecode_bytes / 1e6
-    made = (
-        f"Package for {package.architecture}: {source:.1f} MB without byte code, "
-        f"{bytecode:.1f} MB of byte code, sha256 {package.digest[:16]}."
+    sizes = (
+        f"Package for {package.architecture}: {source:.1f} MB without bytecode, "
+        f"{bytecode:.1f} MB of bytecode, sha256 {package.digest[:16]}."
     )
     if package.python:
-        return f"{made} Byte code by Python {package.python}."
+        return f"{sizes} Bytecode by Python {package.python}."
     if not wanted_bytecode:
-        return made
+        return sizes
     return (
-        f"{made}\nNO BYTE CODE: the function works, but compiles every module at each cold start, "
-        f"which about doubles it. {how_to_get_it()}"
+        f"{sizes}\nNO BYTECODE: the function works, but it compiles every module at each cold "
+        f"start, which takes about twice as long. {how_to_get_it()}"
     )
 
 

@@ -1,8 +1,9 @@
-"""Compiles a package to byte code that Lambda's Python takes without a look at dates.
+"""Compiles a package to bytecode that Lambda's Python accepts without comparing dates.
 
-Lambda's folder is read-only and SAM dates every file 1980, so ordinary byte code is never written
-and never valid: each cold start would compile every module. `unchecked-hash` byte code has no date.
-It serves one minor version of Python only, so that version has to be at hand.
+Lambda's folder is read-only and SAM sets every file's date to 1980. Ordinary bytecode is therefore
+neither written nor valid there, and each cold start would compile every module. `unchecked-hash`
+bytecode contains no date. It is valid for one minor version of Python, so the builder needs that
+version.
 https://docs.python.org/3/reference/import.html#pyc-invalidation
 """
 
@@ -23,20 +24,20 @@ def find_python() -> Path | None:
     """Find a Python of Lambda's minor version: `PYTHON313`, this one, on PATH, in pyenv, from uv.
 
     Raises:
-        PackageError: `PYTHON313` is set to something else.
+        PackageError: `PYTHON313` names another version.
     """
     named = os.environ.get(_VARIABLE)
-    if named and not _is_lambdas(Path(named)):
+    if named and not _has_lambdas_version(Path(named)):
         raise PackageError(
             f"{_VARIABLE}={named} is not a Python {PYTHON_VERSION}: correct or unset it"
         )
     if named:
         return Path(named)
-    return next((path for path in _candidates() if _is_lambdas(path)), None)
+    return next((path for path in _candidates() if _has_lambdas_version(path)), None)
 
 
 def how_to_get_it() -> str:
-    """Tell what to do so that `find_python` finds one."""
+    """Explain how to provide the Python that `find_python` looks for."""
     return (
         f"No Python {PYTHON_VERSION} was found ({_COMMAND} on PATH, pyenv, uv). Install one, or set"
         f" {_VARIABLE}=/path/to/{_COMMAND}."
@@ -44,25 +45,25 @@ def how_to_get_it() -> str:
 
 
 def describe(python: Path) -> str:
-    """Tell the exact version of a Python, such as `3.13.0`."""
+    """Return the exact version of a Python, such as `3.13.0`."""
     return _ask(python, "import platform; print(platform.python_version())")
 
 
 def compile_modules(python: Path, folder: Path, *parts: str) -> None:
-    """Compile every module below a folder of a package, the same way each time.
+    """Compile every module of a package reproducibly.
 
     Args:
-        python: an interpreter as `find_python` gives it.
-        folder: the package; the names in the byte code are those it will have under /var/task.
-        parts: names below the folder to compile; all of it by default.
+        python: An interpreter that `find_python` returned.
+        folder: The package; the paths in the bytecode begin with /var/task.
+        parts: Names below the folder that are compiled; everything by default.
 
     Raises:
-        PackageError: a module does not compile.
+        PackageError: A module does not compile.
     """
     command = [
         str(python),
-        # Isolated and without site: what is imported at start-up by a .pth file shows in byte code,
-        # by which names are shared, and could reach into the package itself.
+        # Isolated and without site: the imports of a .pth file change which strings the
+        # interpreter shares, and thereby the bytecode. They could also import from the package.
         *("-I", "-S"),
         *("-m", "compileall", "-q", "-f"),
         *("-j", "1"),
@@ -86,8 +87,8 @@ def _candidates() -> Iterator[Path]:
     yield from sorted(uv.glob(f"cpython-{PYTHON_VERSION}.*/bin/{_COMMAND}"), reverse=True)
 
 
-def _is_lambdas(python: Path) -> bool:
-    # A command on PATH may be a shim that names a version which is not installed.
+def _has_lambdas_version(python: Path) -> bool:
+    # A command on PATH may be a shim for a version that is not installed.
     code = "import sys; print(sys.implementation.cache_tag)"
     return _ask(python, code) == "cpython-" + PYTHON_VERSION.replace(".", "")
 

@@ -1,7 +1,7 @@
-"""Puts a package together: cached dependencies, the function's source, byte code, fixed dates.
+"""Assembles a package: cached dependencies, the functions' source, bytecode, fixed dates.
 
-The dependencies change seldom and are kept in `build/dependencies/`: a build after an edit of
-`handler/` takes a second and no network.
+Dependencies are cached in `build/dependencies/`, so that a build after an edit of `handler/` takes
+a second and needs no network.
 """
 
 import hashlib
@@ -20,20 +20,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The earliest date that a zip can hold; SAM gives it to every file as well.
 _DATE = 315_532_800
-_NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "*.orig", "*.rej")
+_NOT_SHIPPED = shutil.ignore_patterns(
+    "__pycache__", "*.pyc", "*.egg-info", ".*", "*~", "*.orig", "*.rej"
+)
+# Lambda's runtime provides these from folders that follow the package on `sys.path`.
+_RUNTIME_MODULES = frozenset({"awslambdaric", "boto3", "botocore"})
 
 
 @dataclass(frozen=True)
 class Package:
-    """What was made, and what there is to know about it.
+    """A built package.
 
     Attributes:
-        folder: what becomes /var/task.
-        architecture: the processor that it runs on.
-        python: the version that made the byte code, such as `3.13.0`; None where there is none.
-        source_bytes: the size without byte code.
-        bytecode_bytes: the size of the byte code.
-        digest: SHA-256 over names, modes and contents.
+        folder: The content of /var/task.
+        architecture: The processor architecture that it runs on.
+        python: The version that compiled the bytecode, such as `3.13.0`; None without bytecode.
+        source_bytes: The size without bytecode.
+        bytecode_bytes: The size of the bytecode.
+        digest: The SHA-256 over names, modes and contents.
     """
 
     folder: Path
@@ -53,25 +57,26 @@ def make_package(
     bytecode: bool = True,
     cache: Path = ROOT / "build",
 ) -> Package:
-    """Make the package of a function.
+    """Build the package that both functions run.
 
     Args:
-        into: an empty or absent folder.
-        architecture: the processor of the function.
-        source: the folder with the function's own modules; its content becomes the package's root.
-        requirements: the lock of its dependencies, with hashes.
-        bytecode: whether to compile, if a Python of Lambda's version is at hand.
-        cache: where dependencies are kept between builds.
+        into: A folder that is empty or does not exist.
+        architecture: The processor architecture of the functions.
+        source: The folder of the functions' own modules; its content is the package's root.
+        requirements: The lock of the dependencies, with hashes.
+        bytecode: Whether to compile, if a Python of Lambda's version is available.
+        cache: The folder that keeps dependencies between builds.
 
     Raises:
-        PackageError: the folder holds something, pip failed, or a module does not compile.
+        PackageError: The folder is not empty, pip fails, a module does not compile, or a module of
+            the source hides another one.
     """
     if into.exists() and any(into.iterdir()):
         raise PackageError(f"{into} is not empty: name an empty folder, or one that does not exist")
     python = find_python() if bytecode else None
     dependencies = _dependencies(cache, requirements, architecture, python)
-    shutil.copytree(dependencies, into, dirs_exist_ok=True)
     own = _own_names(source, dependencies)
+    shutil.copytree(dependencies, into, dirs_exist_ok=True)
     shutil.copytree(source, into, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     if python:
         compile_modules(python, into, *own)
@@ -80,31 +85,38 @@ def make_package(
 
 
 def _own_names(source: Path, dependencies: Path) -> list[str]:
-    """The names of the function's own files and folders at the package's root.
+    """Return the names of the functions' own files and folders at the package's root.
 
-    The root precedes the standard library on Lambda's `sys.path`, so a module there hides every
-    other module of the same name.
+    The root precedes the standard library on Lambda's `sys.path`, so that a module there hides
+    every other module of the same name.
 
     Raises:
-        PackageError: a name is one of the standard library or of a dependency.
+        PackageError: A name belongs to the standard library, a dependency or Lambda's runtime.
     """
-    ignored = _NOT_SHIPPED(str(source), [path.name for path in source.iterdir()])
-    names = sorted(path.name for path in source.iterdir() if path.name not in ignored)
+    every_name = {path.name for path in source.iterdir()}
+    names = sorted(every_name - _NOT_SHIPPED(str(source), list(every_name)))
+    reserved = {
+        **dict.fromkeys(_RUNTIME_MODULES, "the module {} of Lambda's runtime"),
+        **{_module_name(path.name): "the dependency {}" for path in dependencies.iterdir()},
+        **dict.fromkeys(sys.stdlib_module_names, "Python's own module {}"),
+    }
     for name in names:
-        module = name.removesuffix(".py")
-        if module in sys.stdlib_module_names:
-            raise PackageError(
-                f"{source.name}/{name} hides Python's own module {module}: rename it"
-            )
-        if (dependencies / module).exists() or (dependencies / f"{module}.py").exists():
-            raise PackageError(f"{source.name}/{name} hides the dependency {module}: rename it")
+        module = _module_name(name)
+        if module in reserved:
+            hidden = reserved[module].format(module)
+            raise PackageError(f"{source.name}/{name} hides {hidden}: rename it")
     return names
+
+
+def _module_name(name: str) -> str:
+    """Return the name that a file or folder is imported by; other files keep their whole name."""
+    return name.partition(".")[0] if name.endswith((".py", ".so")) else name
 
 
 def _dependencies(
     cache: Path, requirements: Path, architecture: Architecture, python: Path | None
 ) -> Path:
-    """The installed and compiled lock, from the cache where it has been made before."""
+    """Return the folder of the installed and compiled dependencies, from the cache if possible."""
     compiled_by = f"python{describe(python)}" if python else "source"
     recipe = _digest([requirements, *sorted(Path(__file__).parent.glob("*.py"))])
     kept = cache / "dependencies" / f"{architecture}-{compiled_by}-{recipe}"
@@ -128,7 +140,7 @@ def _move(made: Path, kept: Path) -> None:
     try:
         made.rename(kept)
     except OSError:
-        # Another build, for a second function, was faster; what it made is the same.
+        # A concurrent build, for the second function, finished first with the same result.
         if not kept.exists():
             raise
 

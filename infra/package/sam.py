@@ -1,8 +1,7 @@
-"""What `sam build` tells the makefile that it calls, and where.
+"""Reads the processor architecture from the records of the sam command.
 
-SAM names the folder to fill and nothing else. For which processor is in the build.toml that it
-keeps beside its build folder, written anew before each `sam build`; `sam build FUNCTION` leaves it
-as it was.
+`sam build` passes only the folder to fill to the makefile. The architecture is in the build.toml
+beside the build folder: SAM writes it before each `sam build`, and `sam build FUNCTION` keeps it.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
 """
 
@@ -14,10 +13,13 @@ from infra.package.target import Architecture, PackageError
 
 
 def architecture_of(artifacts: Path) -> Architecture:
-    """Tell for which processor SAM builds the function whose folder this is.
+    """Return the architecture that SAM builds a function for.
+
+    Args:
+        artifacts: The folder that SAM passes for the function.
 
     Raises:
-        PackageError: SAM's record is not there, or does not name the function.
+        PackageError: SAM's record does not exist or does not name the function.
     """
     record = artifacts.resolve().parents[1] / "build.toml"
     try:
@@ -31,21 +33,21 @@ def architecture_of(artifacts: Path) -> Architecture:
 
 
 def agree(recorded: Architecture, wanted: Architecture | None) -> Architecture:
-    """Hold the template's parameter against what was asked for on the command line.
+    """Return the template's architecture if the command line asks for no other.
 
     Raises:
-        PackageError: they differ; the function could not import its dependencies.
+        PackageError: They differ; the function could not import its dependencies.
     """
     if wanted and wanted != recorded:
         raise PackageError(
-            f"ARCHITECTURE={wanted} was asked for, and the template's parameter Architecture is "
-            f"{recorded}: run `make build ARCHITECTURE={wanted}`, which sets both"
+            f"ARCHITECTURE is {wanted}, but the template's parameter Architecture is {recorded}: "
+            f"run `make build ARCHITECTURE={wanted}`, which sets both"
         )
     return recorded
 
 
 def deployed_architecture(samconfig: Path) -> Architecture | None:
-    """Tell which processor `sam deploy --guided` has noted for later deployments, if any."""
+    """Return the architecture that `sam deploy --guided` saved, if it saved one."""
     if not samconfig.exists():
         return None
     configuration = tomllib.loads(samconfig.read_text(encoding="utf-8"))
@@ -54,8 +56,8 @@ def deployed_architecture(samconfig: Path) -> Architecture | None:
     return Architecture(found[1]) if found else None
 
 
-def _unknown(why: str) -> str:
+def _unknown(reason: str) -> str:
     return (
-        f"for which processor to build is unknown: {why}. Start the build with `make build` or "
+        f"the processor architecture is unknown: {reason}. Start the build with `make build` or "
         "`sam build`"
     )

@@ -1,4 +1,4 @@
-"""The platform that a package is made for, as template.yaml names it."""
+"""The platform that a package is built for, in the terms of template.yaml."""
 
 from enum import StrEnum
 
@@ -10,11 +10,11 @@ TASK_ROOT = "/var/task"
 
 
 class Architecture(StrEnum):
-    """A processor that Lambda offers, by its name in a template."""
+    """A processor architecture that Lambda offers, by its name in a template."""
 
     ARM64 = "arm64"
     X86_64 = "x86_64"
 
 
 class PackageError(Exception):
-    """The package could not be made; the message says what was wrong and what to do."""
+    """The package cannot be built; the message says why and what to do."""

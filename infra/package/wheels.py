@@ -1,8 +1,9 @@
-"""Fetches locked wheels for Lambda's platform, whatever machine this is, and keeps only what runs.
+"""Installs locked wheels for Lambda's platform on any machine.
 
-pip does the fetching and checks the hashes; nothing is built from source, so no compiler and no
-container is needed. What depends on the building machine (pip's records, scripts, byte code) is
-removed: two machines get the same bytes. So are the tests that some packages ship.
+pip downloads the wheels and verifies their hashes. Nothing is built from source, so neither a
+compiler nor a container is needed. Files that depend on the building machine (pip's records,
+scripts, bytecode) are removed, so that every machine produces the same bytes. The tests that some
+distributions contain are removed too.
 """
 
 import importlib.util
@@ -19,9 +20,9 @@ _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Amazon Linux 2023 has glibc 2.34: https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html
 _GLIBC_TAGS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
-# Written by pip about the machine it ran on. RECORD lists the removed files and holds hashes of
-# scripts that begin with the path of the building Python. The rest of .dist-info stays: licences
-# must be passed on, and OpenTelemetry finds its context through its entry points.
+# pip's records of this installation. RECORD lists the removed files and contains hashes of scripts
+# that begin with the path of the building Python. The rest of .dist-info stays: licences must be
+# distributed, and OpenTelemetry finds its context through its entry points.
 _PIP_RECORDS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
@@ -31,13 +32,13 @@ def install_wheels(
     """Install the wheels that a lock names into a folder, for Lambda's Python on Linux.
 
     Args:
-        requirements: a requirements file that names the whole tree with hashes.
-        architecture: the processor of the function.
-        into: an empty or absent folder.
-        pip_home: where an environment with pip may be made if the running Python has none.
+        requirements: A requirements file that pins all dependencies with hashes.
+        architecture: The processor architecture of the function.
+        into: A folder that is empty or does not exist.
+        pip_home: The place of an environment with pip, created if the running Python has no pip.
 
     Raises:
-        PackageError: pip failed, for instance since a wheel is missing or has another hash.
+        PackageError: pip fails, for example because a wheel is missing or has another hash.
     """
     platforms = [f"--platform={tag}_{_MACHINES[architecture]}" for tag in _GLIBC_TAGS]
     command = [
@@ -60,14 +61,14 @@ def install_wheels(
     if done.returncode:
         raise PackageError(
             f"pip could not install {requirements.name} for {architecture} and Python "
-            f"{PYTHON_VERSION}. What has no wheel for Lambda cannot be shipped; after a change of "
-            f"pyproject.toml, `make lock` makes the lock anew. pip said:\n{done.stderr.strip()}"
+            f"{PYTHON_VERSION}. Every dependency needs a wheel for Lambda's platform; after a "
+            f"change of pyproject.toml, run `make lock`. pip's error:\n{done.stderr.strip()}"
         )
-    _keep_what_runs(into)
+    _remove_unused(into)
 
 
 def _pip(home: Path) -> list[str]:
-    """The command that runs pip; Debian's own Python comes without."""
+    """Return the command that runs pip; Debian's own Python has no pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     python = home / "bin" / "python"
@@ -76,7 +77,7 @@ def _pip(home: Path) -> list[str]:
     return [str(python), "-m", "pip"]
 
 
-def _keep_what_runs(folder: Path) -> None:
+def _remove_unused(folder: Path) -> None:
     shutil.rmtree(folder / "bin", ignore_errors=True)
     for unused in [*folder.rglob("__pycache__"), *folder.glob("*/tests/")]:
         shutil.rmtree(unused)

@@ -1,4 +1,4 @@
-""".gitlab-ci.yml: when its jobs run, and what its deploy job does, line by line against moto."""
+""".gitlab-ci.yml: the rules of its jobs, and the deploy job's script run against moto."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+PIPELINE: dict[str, Any] = yaml_parse((ROOT / ".gitlab-ci.yml").read_text())
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+DEPLOY: dict[str, Any] = PIPELINE["deploy"]
 BASH = shutil.which("bash")
 ROLE = "arn:aws:iam::123456789012:role/deploy/gidgetlambda"
 REGION = "eu-west-1"
 
-# What the settings of the project in GitLab give to the pipeline, and GitLab itself.
+# The variables of the project in GitLab, and those of GitLab itself.
 SETTINGS = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ROLE_ARN": f"{ROLE}/gidgetlambda-deploy-DeployRole-1A2B",
@@ -32,11 +35,63 @@ SETTINGS = {
 }
 GITLAB = {"CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_ID": "4711"}
 
+needs_bash = pytest.mark.skipif(BASH is None, reason="this machine has no bash")
 
-@pytest.fixture(scope="module")
-def pipeline() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml_parse((ROOT / ".gitlab-ci.yml").read_text())
-    return loaded
+
+def test_merge_requests_are_checked_and_the_default_branch_is_deployed() -> None:
+    assert [rule["if"] for rule in PIPELINE["workflow"]["rules"]] == [
+        '$CI_PIPELINE_SOURCE == "merge_request_event"',
+        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
+    ]
+    assert "rules" not in PIPELINE["check"]
+    (rule,) = DEPLOY["rules"]
+    assert rule == {"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $AWS_ROLE_ARN"}
+    assert PIPELINE["stages"] == [PIPELINE["check"]["stage"], DEPLOY["stage"]]
+
+
+def test_owners_run_their_checks_and_this_repository_runs_every_test() -> None:
+    assert PIPELINE["check"]["script"] == ["make check"]
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_scripts_use_existing_make_targets() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = [*PIPELINE["check"]["script"], *DEPLOY["script"]]
+    used = {line.split()[1] for line in lines if line.startswith("make ")}
+    assert {"check", "build"} == used <= {*targets}
+
+
+def test_lambdas_python_builds_the_package() -> None:
+    image = PIPELINE["default"]["image"]
+    assert image.replace(":", "") == TEMPLATE["Globals"]["Function"]["Runtime"]
+
+
+def test_no_key_is_stored() -> None:
+    text = (ROOT / ".gitlab-ci.yml").read_text()
+    assert DEPLOY["id_tokens"] == {"IDENTITY": {"aud": "$CI_SERVER_URL"}}
+    assert "ACCESS_KEY" not in text
+    assert "AccessToken" not in text
+
+
+def test_cloudformation_acts_with_the_execution_role() -> None:
+    (line,) = [line for line in DEPLOY["script"] if "sam deploy" in line]
+    assert '--role-arn "$EXECUTION_ROLE_ARN"' in line
+
+
+def test_the_deployment_guide_names_every_variable_and_parameter() -> None:
+    guide = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`PARAMETER_(\w\w+)", guide))
+    assert {"AccessToken", "WebhookSecret", "PermissionsBoundary"} <= named
+    given = {
+        name.removeprefix("PARAMETER_")
+        for name in DEPLOY["variables"]
+        if name.startswith("PARAMETER_")
+    }
+    assert given == {"Architecture", "GitLabUrl"}
+    assert named | given <= TEMPLATE["Parameters"].keys()
+    role = yaml_parse((ROOT / "infra" / "deploy-role.yaml").read_text())
+    for name in (*role["Parameters"], *role["Outputs"], *SETTINGS):
+        assert f"`{name}`" in guide, name
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +105,16 @@ def aws() -> Iterator[str]:
 
 @pytest.fixture
 def project(tmp_path: Path, aws: str) -> Path:
-    """The project as it is once it was built, around a stack that moto can make."""
+    """A built project with the template's parameters and resources that moto can create."""
     client(aws, "s3").create_bucket(
         Bucket=SETTINGS["DEPLOY_BUCKET"],
         CreateBucketConfiguration={"LocationConstraint": REGION},
     )
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    template["Parameters"].setdefault("PermissionsBoundary", {"Type": "String", "Default": ""})
     small = {
         "Parameters": {
             name: parameter
-            for name, parameter in template["Parameters"].items()
-            if parameter["Type"] != "CommaDelimitedList"  # moto fails to keep a list
+            for name, parameter in TEMPLATE["Parameters"].items()
+            if parameter["Type"] != "CommaDelimitedList"  # moto cannot keep a list
         },
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {"WebhookUrl": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}}},
@@ -69,7 +122,7 @@ def project(tmp_path: Path, aws: str) -> Path:
     (tmp_path / "template.yaml").write_text(yaml_dump(small))
     shutil.copy(ROOT / "samconfig.toml", tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    # A stack that is there already, since moto gives outputs to no stack that a change set makes.
+    # The stack exists, because moto gives no outputs to a stack that a change set creates.
     client(aws, "cloudformation").create_stack(
         StackName="gidgetlambda",
         TemplateBody=(tmp_path / "template.yaml").read_text(),
@@ -78,7 +131,7 @@ def project(tmp_path: Path, aws: str) -> Path:
     return tmp_path
 
 
-def client(aws: str, service: str) -> Any:
+def client(aws: str, service: Any) -> Any:
     return boto3.client(
         service,
         endpoint_url=aws,
@@ -88,63 +141,18 @@ def client(aws: str, service: str) -> Any:
     )
 
 
-def test_what_is_tested_is_what_anybody_can_run(pipeline: dict[str, Any]) -> None:
-    assert pipeline["test"]["script"] == ["bash .ci/run"]
-    assert "exec make test" in (ROOT / ".ci" / "run").read_text()
-
-
-def test_merge_requests_are_tested_and_the_default_branch_is_deployed(
-    pipeline: dict[str, Any],
-) -> None:
-    assert [rule["if"] for rule in pipeline["workflow"]["rules"]] == [
-        '$CI_PIPELINE_SOURCE == "merge_request_event"',
-        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
-    ]
-    assert "rules" not in pipeline["test"]
-    (rule,) = pipeline["deploy"]["rules"]
-    assert rule == {"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $AWS_ROLE_ARN"}
-    assert pipeline["stages"].index("test") < pipeline["stages"].index("deploy")
-
-
-def test_the_package_is_built_by_lambdas_python(pipeline: dict[str, Any]) -> None:
-    runtime = yaml_parse((ROOT / "template.yaml").read_text())["Globals"]["Function"]["Runtime"]
-    image = pipeline["default"]["image"]
-    assert image.replace(":", "") == runtime
-
-
-def test_every_make_target_that_is_called_exists(pipeline: dict[str, Any]) -> None:
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for line in pipeline["deploy"]["script"]:
-        if line.startswith("make "):
-            assert line.split()[1] in targets
-
-
-def test_cloudformation_is_given_the_execution_role(pipeline: dict[str, Any]) -> None:
-    (line,) = [line for line in pipeline["deploy"]["script"] if "sam deploy" in line]
-    assert '--role-arn "$EXECUTION_ROLE_ARN"' in line
-
-
-def test_no_key_is_stored(pipeline: dict[str, Any]) -> None:
-    text = (ROOT / ".gitlab-ci.yml").read_text()
-    assert pipeline["deploy"]["id_tokens"] == {"IDENTITY": {"aud": "$CI_SERVER_URL"}}
-    assert "ACCESS_KEY" not in text
-    assert "AccessToken" not in text
-
-
-@pytest.mark.skipif(BASH is None, reason="the pipeline's image has bash, this machine does not")
-def test_the_deploy_job_deploys_and_keeps_what_it_is_not_told_again(
-    pipeline: dict[str, Any], project: Path, aws: str
-) -> None:
+@needs_bash
+def test_the_deploy_job_deploys_and_keeps_earlier_parameters(project: Path, aws: str) -> None:
     secrets = {
         "PARAMETER_AccessToken": "sandbox-bot-token",
         "PARAMETER_SigningToken": "whsec_YQ== whsec_Yg==",
     }
-    first = run(pipeline["deploy"], project, aws, SETTINGS | secrets)
+    first = run_deploy_job(project, aws, SETTINGS | secrets)
     assert "WebhookUrl" in first
     assert "sandbox-bot-token" not in first
     assert "whsec_" not in first
 
-    later = run(pipeline["deploy"], project, aws, SETTINGS | {"PARAMETER_LogLevel": "DEBUG"})
+    later = run_deploy_job(project, aws, SETTINGS | {"PARAMETER_LogLevel": "DEBUG"})
     assert "WebhookUrl" in later
 
     (stack,) = client(aws, "cloudformation").describe_stacks(StackName="gidgetlambda")["Stacks"]
@@ -156,25 +164,25 @@ def test_the_deploy_job_deploys_and_keeps_what_it_is_not_told_again(
     assert parameters["PermissionsBoundary"] == SETTINGS["PARAMETER_PermissionsBoundary"]
 
 
-@pytest.mark.skipif(BASH is None, reason="the pipeline's image has bash, this machine does not")
+@needs_bash
 @pytest.mark.parametrize("missing", sorted(set(SETTINGS) - {"AWS_ROLE_ARN"}))
-def test_a_missing_setting_is_named(pipeline: dict[str, Any], tmp_path: Path, missing: str) -> None:
+def test_the_deploy_job_names_a_missing_variable(tmp_path: Path, missing: str) -> None:
     settings = {key: value for key, value in SETTINGS.items() if key != missing}
     with pytest.raises(subprocess.CalledProcessError) as failure:
-        run(pipeline["deploy"], tmp_path, "http://localhost:1", settings)
+        run_deploy_job(tmp_path, "http://localhost:1", settings)
     assert missing in failure.value.output
 
 
-def run(job: dict[str, Any], folder: Path, aws: str, settings: dict[str, str]) -> str:
-    """Run a job's lines but the build, as GitLab's runner does; return what they print."""
+def run_deploy_job(folder: Path, aws: str, settings: dict[str, str]) -> str:
+    """Run the job's script without the build, as GitLab's runner does, and return its output."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_ENDPOINT_URL": aws}
     environ |= {"SAM_CLI_POLL_DELAY": "0.05", "IDENTITY": "a.signed.token"} | GITLAB
-    for name, value in job["variables"].items():
+    for name, value in DEPLOY["variables"].items():
         environ[name] = re.sub(r"\$(\w+)", lambda found: GITLAB[found[1]], value)
     environ |= settings
     environ["AWS_WEB_IDENTITY_TOKEN_FILE"] = str(folder / "identity")
-    lines = [line for line in job["script"] if not line.startswith("make build")]
-    assert len(lines) == len(job["script"]) - 1
+    lines = [line for line in DEPLOY["script"] if not line.startswith("make build")]
+    assert len(lines) == len(DEPLOY["script"]) - 1
     return subprocess.run(
         [BASH or "bash", "-eo", "pipefail", "-c", "\n".join(lines)],
         cwd=folder,
@@ -185,17 +193,3 @@ def run(job: dict[str, Any], folder: Path, aws: str, settings: dict[str, str]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ).stdout
-
-
-def test_the_chapter_names_what_there_is(pipeline: dict[str, Any]) -> None:
-    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
-    parameters = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
-    told = set(re.findall(r"`PARAMETER_(\w\w+)", page))
-    given = {name.removeprefix("PARAMETER_") for name in pipeline["deploy"]["variables"]}
-    assert told >= {"AccessToken", "WebhookSecret", "PermissionsBoundary"}
-    assert told <= set(parameters)
-    assert {name for name in given if name in parameters} == {"Architecture", "GitLabUrl"}
-
-    role = yaml_parse((ROOT / "infra" / "deploy-role.yaml").read_text())
-    for name in (*role["Parameters"], *role["Outputs"], *SETTINGS):
-        assert f"`{name}`" in page, name

@@ -1,33 +1,31 @@
-"""The template, and the two stacks that it makes."""
+"""The template and the two stacks that it describes."""
 
 import pytest
 
-from tests.template.stack import Resource, Stack
-from tests.template.stack import expanded as expand
-from tests.template.stack import written as read
+from tests.template.stack import Resource, TemplateStack, expanded_template, written_template
 
 
 @pytest.fixture(scope="session")
 def written() -> Resource:
-    return read()
+    return written_template()
 
 
 @pytest.fixture(scope="session")
 def expanded() -> Resource:
-    return expand()
+    return expanded_template()
 
 
 @pytest.fixture(scope="session")
-def queued(expanded: Resource) -> Stack:
-    return Stack(expanded)
+def queued(expanded: Resource) -> TemplateStack:
+    return TemplateStack(expanded)
 
 
 @pytest.fixture(scope="session")
-def inline(expanded: Resource) -> Stack:
-    return Stack(expanded, Mode="inline")
+def inline(expanded: Resource) -> TemplateStack:
+    return TemplateStack(expanded, Mode="inline")
 
 
 @pytest.fixture(params=["queued", "inline"])
-def stack(request: pytest.FixtureRequest, expanded: Resource) -> Stack:
+def stack(request: pytest.FixtureRequest, expanded: Resource) -> TemplateStack:
     """The stack of each mode."""
-    return Stack(expanded, Mode=request.param)
+    return TemplateStack(expanded, Mode=request.param)

@@ -1,4 +1,4 @@
-"""The metrics that there are: what the bot writes, and what of AWS's the template names."""
+"""The metrics that exist: those of the bot, and AWS's own as far as the template uses them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMESPACE = "gidgetlambda/bot"
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-OF_AWS: set[Metric] = {
+AWS_METRICS: set[Metric] = {
     (namespace, name, frozenset({dimension}))
     for namespace, dimension, names in (
         (
@@ -37,34 +37,22 @@ OF_AWS: set[Metric] = {
 }
 
 
-def of_the_bot() -> set[Metric]:
-    """What the bot writes of deliveries and tasks, whatever becomes of them."""
+def bot_metrics() -> set[Metric]:
+    """The metrics that the bot writes for every outcome of deliveries and tasks."""
     written = io.StringIO()
     reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
-    for outcome, status in {
-        "refused": 401,
-        "ignored": 200,
-        "queued": 202,
-        "too_large": 200,
-    }.items():
+    now = time.monotonic()
+    outcomes = {"refused": 401, "ignored": 200, "queued": 202, "too_large": 200}
+    for outcome, status in outcomes.items():
         reporter.delivery(
-            None,
-            status=status,
-            outcome=outcome,
-            because=None,
-            handlers=[],
-            started=time.monotonic(),
+            None, status=status, outcome=outcome, because=None, handlers=[], started=now
         )
     event = Event({}, event="Issue Hook")
-    for status in get_args(get_type_hints(Outcome)["status"]):
+    for task_status in get_args(get_type_hints(Outcome)["status"]):
         for attempt in (1, 2):
+            task = Outcome(task_status)
             reporter.task(
-                event,
-                "gidgetlambda.plugins.welcome:greet",
-                Outcome(status),
-                started=time.monotonic(),
-                attempt=attempt,
-                age=12.0,
+                event, "welcome.issue_opened", task, started=now, attempt=attempt, age=12.0
             )
     return {
         (entry["Namespace"], metric["Name"], frozenset(dimensions))

@@ -1,4 +1,4 @@
-"""The way in from outside."""
+"""The HTTP API, the only entrance from outside."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.template.stack import Stack
+    from tests.template.stack import TemplateStack
 
 STAGE = "HttpApiApiGatewayDefaultStage"
 
 
-def test_the_paths_of_the_app_reach_the_receiving_function_with_every_method(
-    stack: Stack,
-) -> None:
+def test_every_path_of_the_app_leads_to_the_receiving_function(stack: TemplateStack) -> None:
     paths = stack.properties("HttpApi")["Body"]["paths"]
     assert {path: list(methods) for path, methods in paths.items()} == {
         path: ["x-amazon-apigateway-any-method"] for path in ("/", "/webhook", "/health")
@@ -23,14 +21,14 @@ def test_the_paths_of_the_app_reach_the_receiving_function_with_every_method(
         assert "/ReceiveFunction.Arn/" in method["x-amazon-apigateway-integration"]["uri"]
 
 
-def test_no_function_but_the_receiving_one_has_a_way_in(stack: Stack) -> None:
+def test_only_the_receiving_function_is_reachable_from_outside(stack: TemplateStack) -> None:
     permissions = stack.of("AWS::Lambda::Permission").values()
     assert {one["FunctionName"] for one in permissions} == {"ReceiveFunction"}
     assert {one["Principal"] for one in permissions} == {"apigateway.amazonaws.com"}
     assert stack.named("AWS::Lambda::Url") == set()
 
 
-def test_the_stage_has_no_name_in_the_path_an_access_log_and_a_throttle(stack: Stack) -> None:
+def test_the_stage_has_no_prefix_but_an_access_log_and_a_throttle(stack: TemplateStack) -> None:
     stage = stack.properties(STAGE)
     assert stage["StageName"] == "$default"
     assert stage["AutoDeploy"] is True
@@ -39,13 +37,13 @@ def test_the_stage_has_no_name_in_the_path_an_access_log_and_a_throttle(stack: S
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] >= 500
 
 
-def test_an_access_log_line_is_json_without_headers_or_query(stack: Stack) -> None:
+def test_access_log_lines_are_json_without_headers_or_query(stack: TemplateStack) -> None:
     line = json.loads(stack.properties(STAGE)["AccessLogSettings"]["Format"])
     assert {"path", "status", "method", "error"} <= line.keys()
     assert not any("header" in value.lower() or "query" in value.lower() for value in line.values())
 
 
-def test_the_stack_tells_the_url_for_gitlab_and_the_one_to_check(stack: Stack) -> None:
+def test_the_outputs_contain_the_urls_of_the_app(stack: TemplateStack) -> None:
     base = "https://HttpApi.execute-api.eu-west-1.amazonaws.com"
     assert stack.outputs["WebhookUrl"] == f"{base}/webhook"
     assert stack.outputs["HealthUrl"] == f"{base}/health"

@@ -1,69 +1,66 @@
-"""The dashboard: what is drawn, in each mode."""
+"""The dashboard and its widgets in each mode."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.template.metrics import NAMESPACE, OF_AWS, of_the_bot
+from tests.template.metrics import AWS_METRICS, NAMESPACE, bot_metrics
 
 if TYPE_CHECKING:
-    from tests.template.stack import Stack
+    from tests.template.stack import TemplateStack
 
 COLUMNS = 24
-EVERYWHERE = {
+BOTH_MODES = {
     "Deliveries",
     "Refused deliveries, by reason",
     "Endpoint",
     "Tasks",
     "Receiving function",
 }
-OF_THE_QUEUE = {
+QUEUED_MODE = {
     "Working function",
-    "Seconds from webhook to done, and age at each further try",
+    "Seconds from webhook to done, and age at each retry",
     "Queues",
 }
 
 
-def widgets(stack: Stack) -> list[dict[str, Any]]:
+def widgets(stack: TemplateStack) -> list[dict[str, Any]]:
     body = json.loads(stack.properties("Dashboard")["DashboardBody"])
-    drawn: list[dict[str, Any]] = body["widgets"]
-    return drawn
+    return list(body["widgets"])
 
 
-def rows(stack: Stack) -> list[list[Any]]:
-    return [row for widget in widgets(stack) for row in widget["properties"]["metrics"]]
+def lines(stack: TemplateStack) -> list[list[Any]]:
+    return [line for widget in widgets(stack) for line in widget["properties"]["metrics"]]
 
 
-def test_each_mode_draws_what_it_has(queued: Stack, inline: Stack) -> None:
-    drawn = [{one["properties"]["title"] for one in widgets(stack)} for stack in (queued, inline)]
-    assert drawn == [EVERYWHERE | OF_THE_QUEUE, EVERYWHERE]
+def test_each_mode_has_its_widgets(queued: TemplateStack, inline: TemplateStack) -> None:
+    titles = [{one["properties"]["title"] for one in widgets(stack)} for stack in (queued, inline)]
+    assert titles == [BOTH_MODES | QUEUED_MODE, BOTH_MODES]
 
 
-def test_every_line_is_of_a_metric_that_there_is(stack: Stack) -> None:
-    known = of_the_bot() | OF_AWS
-    for row in rows(stack):
-        if "expression" in row[0]:
-            continue
-        namespace, name, *dimensions = [part for part in row if isinstance(part, str)]
-        assert (namespace, name, frozenset(dimensions[::2])) in known, row
+def test_every_line_shows_a_metric_that_exists(stack: TemplateStack) -> None:
+    known = bot_metrics() | AWS_METRICS
+    for line in lines(stack):
+        if "expression" not in line[0]:
+            namespace, name, *dimensions = [part for part in line if isinstance(part, str)]
+            assert (namespace, name, frozenset(dimensions[::2])) in known, line
 
 
-def test_refused_deliveries_are_drawn_by_their_reason(stack: Stack) -> None:
-    (search,) = [row[0]["expression"] for row in rows(stack) if "expression" in row[0]]
-    wanted = f"""{{"{NAMESPACE}",Reason}} MetricName="Refused\""""
-    assert search == f"SEARCH('{wanted}', 'Sum', 300)"
-    assert (NAMESPACE, "Refused", frozenset({"Reason"})) in of_the_bot()
+def test_refused_deliveries_are_shown_by_reason(stack: TemplateStack) -> None:
+    (search,) = [line[0]["expression"] for line in lines(stack) if "expression" in line[0]]
+    assert search == f"""SEARCH('{{"{NAMESPACE}",Reason}} MetricName="Refused"', 'Sum', 300)"""
+    assert (NAMESPACE, "Refused", frozenset({"Reason"})) in bot_metrics()
 
 
-def test_every_number_that_the_bot_counts_is_drawn(queued: Stack) -> None:
-    drawn = {row[1] for row in rows(queued) if row[0] == NAMESPACE}
-    assert drawn == {name for _, name, dimensions in of_the_bot() if not dimensions}
+def test_every_metric_of_the_bot_is_shown(queued: TemplateStack) -> None:
+    shown = {line[1] for line in lines(queued) if line[0] == NAMESPACE}
+    assert shown == {name for _, name, dimensions in bot_metrics() if not dimensions}
 
 
-def test_the_lines_are_the_stacks_own(queued: Stack) -> None:
-    of = {row[3] for row in rows(queued) if str(row[0]).startswith("AWS/")}
-    assert of == {
+def test_aws_metrics_are_those_of_the_stacks_resources(queued: TemplateStack) -> None:
+    resources = {line[3] for line in lines(queued) if str(line[0]).startswith("AWS/")}
+    assert resources == {
         "HttpApi",
         "ReceiveFunction",
         "WorkFunction",
@@ -73,7 +70,7 @@ def test_the_lines_are_the_stacks_own(queued: Stack) -> None:
     assert {widget["properties"]["region"] for widget in widgets(queued)} == {"eu-west-1"}
 
 
-def test_no_widget_covers_another(stack: Stack) -> None:
+def test_no_widget_overlaps_another(stack: TemplateStack) -> None:
     cells = [
         (x, y)
         for one in widgets(stack)
@@ -84,7 +81,7 @@ def test_no_widget_covers_another(stack: Stack) -> None:
     assert max(x for x, _ in cells) < COLUMNS
 
 
-def test_a_dashboards_name_is_the_stacks_in_its_region_and_no_other_stacks(stack: Stack) -> None:
-    # Dashboards belong to no region, and a stack's name has no low line in it.
+def test_the_dashboards_name_is_unique_to_the_stack_and_region(stack: TemplateStack) -> None:
+    # Dashboards belong to no region, and a stack's name cannot contain an underscore.
     assert stack.properties("Dashboard")["DashboardName"] == "bot_eu-west-1"
     assert stack.outputs["DashboardUrl"].startswith("https://eu-west-1.console.aws.amazon.com/")

@@ -1,4 +1,4 @@
-"""The functions: which there are, what each knows, and where its log goes."""
+"""The functions: their code, environments, networks and logs."""
 
 from __future__ import annotations
 
@@ -6,32 +6,42 @@ import re
 
 import pytest
 
-from tests.template.stack import ROOT, VPC, Resource, Stack
+from tests.template.stack import ROOT, VPC, Resource, TemplateStack
 
 CODE = {"S3Bucket": "packages", "S3Key": "package.zip"}
 LOGGING = {"LOG_LEVEL": "INFO", "METRICS_NAMESPACE": "gidgetlambda/bot"}
-IN_VPC = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+SECRETS = {
+    "GL_SECRET": "the-webhook-secret",
+    "GL_SECRET_PREVIOUS": "",
+    "GL_SIGNING_TOKEN": "whsec_c2lnbmluZw==",
+}
+GITLAB = {
+    "GL_ACCESS_TOKEN": "the-access-token",
+    "GL_URL": "https://gitlab.com",
+    "GL_IGNORE_SELF": "",
+    "GL_CA_FILE": "",
+}
 
 
-def test_queued_one_function_receives_and_one_works(queued: Stack) -> None:
+def test_queued_has_a_receiving_and_a_working_function(queued: TemplateStack) -> None:
     assert queued.named("AWS::Lambda::Function") == {"ReceiveFunction", "WorkFunction"}
 
 
-def test_inline_there_is_one_function_and_no_queue(inline: Stack) -> None:
+def test_inline_has_one_function_and_no_queue(inline: TemplateStack) -> None:
     assert inline.named("AWS::Lambda::Function") == {"ReceiveFunction"}
     assert inline.named("AWS::SQS::Queue") == set()
     assert inline.named("AWS::Lambda::EventSourceMapping") == set()
 
 
-def test_nothing_that_is_made_names_what_is_not(stack: Stack) -> None:
+def test_no_resource_refers_to_one_that_is_not_created(stack: TemplateStack) -> None:
     for name in stack.resources:
-        stack.properties(name)  # raises where it does
+        stack.properties(name)  # raises otherwise
     assert stack.outputs
 
 
-def test_the_functions_run_python_313_on_the_chosen_processor(expanded: Resource) -> None:
+def test_the_functions_run_python_313_on_the_chosen_architecture(expanded: Resource) -> None:
     for architecture in ("arm64", "x86_64"):
-        stack = Stack(expanded, Architecture=architecture)
+        stack = TemplateStack(expanded, Architecture=architecture)
         for function in stack.of("AWS::Lambda::Function").values():
             assert function["Runtime"] == "python3.13"
             assert function["MemorySize"] == 512
@@ -40,137 +50,112 @@ def test_the_functions_run_python_313_on_the_chosen_processor(expanded: Resource
     assert expanded["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
 
 
-def test_both_functions_run_the_same_package(queued: Stack) -> None:
+def test_both_functions_run_the_same_package(queued: TemplateStack) -> None:
     functions = queued.of("AWS::Lambda::Function")
     assert [function["Code"] for function in functions.values()] == [CODE, CODE]
 
 
-def test_entry_points_are_there(queued: Stack) -> None:
+def test_entry_points_exist(queued: TemplateStack) -> None:
     for function in queued.of("AWS::Lambda::Function").values():
         module, _, name = function["Handler"].rpartition(".")
-        source = (ROOT / "handler" / module.replace(".", "/")).with_suffix(".py").read_text()
+        source = (ROOT / "handler" / f"{module}.py").read_text()
         assert re.search(rf"^{name} = ", source, re.MULTILINE)
 
 
-def test_receiving_ends_before_the_api_gives_up_and_after_handlers_do(stack: Stack) -> None:
+def test_the_receiving_function_has_more_time_than_handlers_and_less_than_the_api(
+    stack: TemplateStack,
+) -> None:
     assert 8 < stack.properties("ReceiveFunction")["Timeout"] < 30
 
 
-def test_no_function_has_a_name_of_its_own_or_reserves_concurrency(stack: Stack) -> None:
+def test_no_function_has_a_fixed_name_or_reserved_concurrency(stack: TemplateStack) -> None:
     for function in stack.of("AWS::Lambda::Function").values():
         assert not {"FunctionName", "ReservedConcurrentExecutions"} & function.keys()
 
 
-# What each knows
+# Environments
 
 
-def test_queued_what_is_reached_from_outside_holds_no_access_token(queued: Stack) -> None:
-    assert queued.variables("ReceiveFunction") == LOGGING | {
-        "GL_SECRET": "the-webhook-secret",
-        "GL_SECRET_PREVIOUS": "",
-        "GL_SIGNING_TOKEN": "whsec_c2lnbmluZw==",
-        "QUEUE_URL": "TaskQueue",
-        "GL_ACCESS_TOKEN": "",
-        "GL_URL": "",
-        "GL_IGNORE_SELF": "",
-        "GL_CA_FILE": "",
-    }
+def test_queued_the_receiving_function_has_no_access_token(queued: TemplateStack) -> None:
+    no_gitlab = dict.fromkeys(GITLAB, "")
+    expected = LOGGING | SECRETS | no_gitlab | {"QUEUE_URL": "TaskQueue"}
+    assert queued.variables("ReceiveFunction") == expected
 
 
-def test_what_works_holds_no_webhook_secret(queued: Stack) -> None:
-    assert queued.variables("WorkFunction") == LOGGING | {
-        "GL_URL": "https://gitlab.com",
-        "GL_ACCESS_TOKEN": "the-access-token",
-        "GL_IGNORE_SELF": "",
-        "GL_CA_FILE": "",
-        "QUEUE_URL": "TaskQueue",
-        "PARKED_QUEUE_URL": "ParkedQueue",
-    }
+def test_the_working_function_has_no_webhook_secret(queued: TemplateStack) -> None:
+    queues = {"QUEUE_URL": "TaskQueue", "PARKED_QUEUE_URL": "ParkedQueue"}
+    assert queued.variables("WorkFunction") == LOGGING | GITLAB | queues
 
 
-def test_inline_one_function_knows_all_but_queues(inline: Stack) -> None:
-    assert inline.variables("ReceiveFunction") == LOGGING | {
-        "GL_SECRET": "the-webhook-secret",
-        "GL_SECRET_PREVIOUS": "",
-        "GL_SIGNING_TOKEN": "whsec_c2lnbmluZw==",
-        "QUEUE_URL": "",
-        "GL_ACCESS_TOKEN": "the-access-token",
-        "GL_URL": "https://gitlab.com",
-        "GL_IGNORE_SELF": "",
-        "GL_CA_FILE": "",
-    }
+def test_inline_the_function_has_every_setting_but_queues(inline: TemplateStack) -> None:
+    assert inline.variables("ReceiveFunction") == LOGGING | SECRETS | GITLAB | {"QUEUE_URL": ""}
 
 
 @pytest.mark.parametrize(("mode", "function"), [("queued", "Work"), ("inline", "Receive")])
-def test_settings_reach_the_function_that_talks_to_gitlab(
+def test_settings_reach_the_function_that_calls_gitlab(
     expanded: Resource, mode: str, function: str
 ) -> None:
-    stack = Stack(
+    stack = TemplateStack(
         expanded,
         Mode=mode,
         GitLabUrl="https://example.com/gitlab",
         IgnoreSelf="true",
         CaFile="gitlab-ca.pem",
-        LogLevel="WARNING",
     )
     variables = stack.variables(f"{function}Function")
     assert variables["GL_URL"] == "https://example.com/gitlab"
     assert variables["GL_IGNORE_SELF"] == "true"
     assert variables["GL_CA_FILE"] == "gitlab-ca.pem"
-    assert variables["LOG_LEVEL"] == "WARNING"
 
 
-def test_while_a_secret_is_rotated_the_previous_one_reaches_the_receiving_function(
+def test_the_receiving_function_gets_the_previous_secret_during_rotation(
     expanded: Resource,
 ) -> None:
-    stack = Stack(expanded, PreviousWebhookSecret="the-secret-before", SigningToken="none")
+    stack = TemplateStack(expanded, PreviousWebhookSecret="the-secret-before", SigningToken="none")
     variables = stack.variables("ReceiveFunction")
     assert variables["GL_SECRET"] == "the-webhook-secret"
     assert variables["GL_SECRET_PREVIOUS"] == "the-secret-before"
     assert variables["GL_SIGNING_TOKEN"] == ""
 
 
-# Where each runs
+# Networks
 
 
-def test_without_a_vpc_no_function_is_in_one(stack: Stack) -> None:
-    for function in stack.of("AWS::Lambda::Function").values():
-        assert "VpcConfig" not in function
-
-
-def test_with_a_vpc_the_function_that_talks_to_gitlab_is_in_it_and_no_other(
-    expanded: Resource,
-) -> None:
-    queued = Stack(expanded, **VPC)
-    assert queued.properties("WorkFunction")["VpcConfig"] == IN_VPC
-    assert "VpcConfig" not in queued.properties("ReceiveFunction")
-    inline = Stack(expanded, Mode="inline", **VPC)
-    assert inline.properties("ReceiveFunction")["VpcConfig"] == IN_VPC
+def test_only_the_function_that_calls_gitlab_is_in_the_vpc(expanded: Resource) -> None:
+    in_vpc = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+    for mode, vpc, expected in [
+        ("queued", {}, {"ReceiveFunction": None, "WorkFunction": None}),
+        ("queued", VPC, {"ReceiveFunction": None, "WorkFunction": in_vpc}),
+        ("inline", {}, {"ReceiveFunction": None}),
+        ("inline", VPC, {"ReceiveFunction": in_vpc}),
+    ]:
+        functions = TemplateStack(expanded, Mode=mode, **vpc).of("AWS::Lambda::Function")
+        assert {name: its.get("VpcConfig") for name, its in functions.items()} == expected
 
 
 # Logs
 
 
-def test_each_functions_log_is_json_in_a_group_of_its_own(queued: Stack) -> None:
+def test_each_function_logs_json_to_a_group_of_its_own(queued: TemplateStack) -> None:
     for name in ("Receive", "Work"):
         logging = queued.properties(f"{name}Function")["LoggingConfig"]
         assert logging["LogFormat"] == "JSON"
         assert logging["LogGroup"] == f"{name}Log"
 
 
-def test_logs_do_not_stay_for_ever(expanded: Resource) -> None:
-    groups = Stack(expanded, LogRetentionDays="90").of("AWS::Logs::LogGroup")
+def test_logs_expire(expanded: Resource) -> None:
+    groups = TemplateStack(expanded, LogRetentionDays="90").of("AWS::Logs::LogGroup")
     assert groups.keys() == {"ReceiveLog", "WorkLog", "AccessLog"}
     assert {group["RetentionInDays"] for group in groups.values()} == {"90"}
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
-def test_lambda_lets_through_the_metrics_and_what_the_bot_logs(
+def test_lambda_drops_neither_metrics_nor_the_bots_log_lines(
     expanded: Resource, level: str
 ) -> None:
     assert level in expanded["Parameters"]["LogLevel"]["AllowedValues"]
-    for function in Stack(expanded, LogLevel=level).of("AWS::Lambda::Function").values():
+    for function in TemplateStack(expanded, LogLevel=level).of("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["LOG_LEVEL"] == level
-        # A line without a level, as a metric's, counts as INFO with Lambda.
-        lets_through = function["LoggingConfig"]["ApplicationLogLevel"]
-        assert lets_through == ("DEBUG" if level == "DEBUG" else "INFO")
+        # Lambda treats a line without a level, such as a metric's, as INFO.
+        kept = function["LoggingConfig"]["ApplicationLogLevel"]
+        assert kept == ("DEBUG" if level == "DEBUG" else "INFO")

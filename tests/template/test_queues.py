@@ -1,18 +1,18 @@
-"""The queues, and how tasks come from one to the working function."""
+"""The queues and their connection to the working function."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.template.stack import Resource, Stack
+from tests.template.stack import Resource, TemplateStack
 
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
 QUEUES = ("TaskQueue", "ParkedQueue")
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_is_fifo_in_its_high_throughput_form_and_encrypted(
-    queued: Stack, name: str
+def test_a_queue_is_encrypted_and_a_fifo_queue_of_high_throughput(
+    queued: TemplateStack, name: str
 ) -> None:
     queue = queued.properties(name)
     assert queue["FifoQueue"] is True
@@ -23,28 +23,28 @@ def test_a_queue_is_fifo_in_its_high_throughput_form_and_encrypted(
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack_and_its_mode(
-    expanded: Resource, queued: Stack, name: str
+def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack(
+    expanded: Resource, queued: TemplateStack, name: str
 ) -> None:
     assert queued.properties(name)["MessageRetentionPeriod"] == FOURTEEN_DAYS
-    # A queue that was never finished goes with the creation that failed.
+    # A failed creation does not leave its queue behind.
     assert expanded["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert expanded["Resources"][name]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_has_no_fixed_name_which_the_one_left_behind_would_hold(
-    queued: Stack, name: str
+def test_a_queue_has_no_fixed_name_that_a_retained_queue_would_occupy(
+    queued: TemplateStack, name: str
 ) -> None:
     assert "QueueName" not in queued.properties(name)
 
 
-def test_a_task_stays_hidden_for_6_times_as_long_as_it_may_be_worked_on(queued: Stack) -> None:
+def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: TemplateStack) -> None:
     visibility = queued.properties("TaskQueue")["VisibilityTimeout"]
     assert visibility >= 6 * queued.properties("WorkFunction")["Timeout"]
 
 
-def test_only_a_task_whose_worker_keeps_dying_is_parked_by_the_queue_itself(queued: Stack) -> None:
+def test_the_queue_itself_parks_a_task_whose_worker_keeps_dying(queued: TemplateStack) -> None:
     assert queued.properties("TaskQueue")["RedrivePolicy"] == {
         "deadLetterTargetArn": "ParkedQueue.Arn",
         "maxReceiveCount": 100,
@@ -52,10 +52,10 @@ def test_only_a_task_whose_worker_keeps_dying_is_parked_by_the_queue_itself(queu
     assert "RedrivePolicy" not in queued.properties("ParkedQueue")
 
 
-def test_the_working_function_gets_one_task_at_a_time_and_answers_for_each(
+def test_the_working_function_gets_one_task_at_a_time_and_reports_failures(
     expanded: Resource,
 ) -> None:
-    stack = Stack(expanded, MaximumConcurrency="20")
+    stack = TemplateStack(expanded, MaximumConcurrency="20")
     (mapping,) = stack.of("AWS::Lambda::EventSourceMapping").values()
     assert mapping == {
         "FunctionName": "WorkFunction",
@@ -66,7 +66,7 @@ def test_the_working_function_gets_one_task_at_a_time_and_answers_for_each(
     }
 
 
-def test_the_stack_tells_where_its_queues_are(queued: Stack, inline: Stack) -> None:
+def test_the_outputs_contain_the_queues(queued: TemplateStack, inline: TemplateStack) -> None:
     assert queued.outputs["TaskQueueUrl"] == "TaskQueue"
     assert queued.outputs["ParkedQueueUrl"] == "ParkedQueue"
     assert not {"TaskQueueUrl", "ParkedQueueUrl"} & inline.outputs.keys()

@@ -1,10 +1,10 @@
-"""The functions' roles: each may do what it needs, and nothing more."""
+"""The functions' roles, each with the permissions that its function needs and no others."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.template.stack import VPC, Resource, Stack
+from tests.template.stack import VPC, Resource, TemplateStack
 
 WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
@@ -18,15 +18,15 @@ JOIN_VPC = {
 }
 
 
-def test_the_receiving_function_may_send_tasks_and_write_its_log(queued: Stack) -> None:
+def test_the_receiving_function_may_send_tasks_and_log(queued: TemplateStack) -> None:
     assert queued.granted("ReceiveFunction") == {
         "ReceiveLog.Arn": WRITE_LOG,
         "TaskQueue.Arn": {"sqs:SendMessage"},
     }
 
 
-def test_the_working_function_may_read_and_put_off_tasks_park_them_and_write_its_log(
-    queued: Stack,
+def test_the_working_function_may_receive_delay_and_park_tasks_and_log(
+    queued: TemplateStack,
 ) -> None:
     assert queued.granted("WorkFunction") == {
         "WorkLog.Arn": WRITE_LOG,
@@ -40,23 +40,23 @@ def test_the_working_function_may_read_and_put_off_tasks_park_them_and_write_its
     }
 
 
-def test_inline_the_function_may_write_its_log(inline: Stack) -> None:
+def test_inline_the_function_may_only_log(inline: TemplateStack) -> None:
     assert inline.granted("ReceiveFunction") == {"ReceiveLog.Arn": WRITE_LOG}
 
 
-def test_no_function_shares_a_role_and_no_role_is_left_over(stack: Stack) -> None:
+def test_every_function_has_a_role_of_its_own_and_every_role_is_used(stack: TemplateStack) -> None:
     functions = stack.of("AWS::Lambda::Function").values()
     roles = [function["Role"].removesuffix(".Arn") for function in functions]
     assert sorted(roles) == sorted(stack.named("AWS::IAM::Role"))
 
 
-def test_a_mode_has_a_role_of_its_own_so_that_none_loses_a_right_while_it_is_used(
-    queued: Stack, inline: Stack
+def test_the_modes_share_no_role_that_could_lose_a_permission_in_use(
+    queued: TemplateStack, inline: TemplateStack
 ) -> None:
     assert not queued.named("AWS::IAM::Role") & inline.named("AWS::IAM::Role")
 
 
-def test_lambda_alone_takes_the_roles(stack: Stack) -> None:
+def test_only_lambda_assumes_the_roles(stack: TemplateStack) -> None:
     for role in stack.of("AWS::IAM::Role").values():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert statement == {
@@ -67,11 +67,11 @@ def test_lambda_alone_takes_the_roles(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(("mode", "function"), [("queued", "Work"), ("inline", "Receive")])
-def test_in_a_vpc_lambda_may_attach_the_function_and_the_functions_code_may_not(
+def test_in_a_vpc_lambda_may_attach_the_function_but_the_code_may_not(
     expanded: Resource, mode: str, function: str
 ) -> None:
     name = f"{function}Function"
-    outside, inside = (Stack(expanded, Mode=mode, **vpc) for vpc in ({}, VPC))
+    outside, inside = (TemplateStack(expanded, Mode=mode, **vpc) for vpc in ({}, VPC))
     assert inside.granted(name) == outside.granted(name) | {"*": JOIN_VPC}
     (denied,) = [one for one in inside.statements(name) if one["Effect"] == "Deny"]
     assert denied == {
@@ -82,19 +82,19 @@ def test_in_a_vpc_lambda_may_attach_the_function_and_the_functions_code_may_not(
     }
 
 
-def test_a_vpc_gives_the_receiving_function_of_a_queued_stack_nothing(
-    expanded: Resource, queued: Stack
+def test_queued_a_vpc_does_not_change_the_receiving_functions_role(
+    expanded: Resource, queued: TemplateStack
 ) -> None:
-    in_vpc = Stack(expanded, **VPC)
+    in_vpc = TemplateStack(expanded, **VPC)
     assert in_vpc.statements("ReceiveFunction") == queued.statements("ReceiveFunction")
 
 
-def test_a_permissions_boundary_bounds_every_role(expanded: Resource) -> None:
+def test_every_role_gets_the_permissions_boundary(expanded: Resource) -> None:
     arn = "arn:aws:iam::123456789012:policy/deploy/bot/Boundary-1"
     for mode in ("queued", "inline"):
-        for role in (
-            Stack(expanded, Mode=mode, PermissionsBoundary=arn).of("AWS::IAM::Role").values()
-        ):
-            assert role["PermissionsBoundary"] == arn
-        for role in Stack(expanded, Mode=mode).of("AWS::IAM::Role").values():
-            assert "PermissionsBoundary" not in role
+        unbounded, bounded = (
+            TemplateStack(expanded, Mode=mode, PermissionsBoundary=boundary).of("AWS::IAM::Role")
+            for boundary in ("", arn)
+        )
+        assert not any("PermissionsBoundary" in role for role in unbounded.values())
+        assert {role["PermissionsBoundary"] for role in bounded.values()} == {arn}

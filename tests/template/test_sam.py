@@ -1,4 +1,4 @@
-"""What the sam command makes of the template."""
+"""The template and samconfig.toml as the sam command reads them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,14 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from tests.template.stack import REGION, ROOT, Resource
 
 SAM = Path(sys.executable).with_name("sam")
+CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+LOCAL: dict[str, Any] = CONFIGURATION["local_start_api"]["parameters"]
 
-# SAM calls parts of its own that it means to do without one day.
+# SAM calls deprecated functions of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def configuration() -> dict[str, Any]:
-    configuration: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
-    return configuration
-
-
-@pytest.fixture(scope="module")
-def local(configuration: dict[str, Any]) -> dict[str, Any]:
-    """The settings of `sam local start-api`."""
-    settings: dict[str, Any] = configuration["local_start_api"]["parameters"]
-    return settings
-
-
-def test_sam_finds_nothing_to_complain_about() -> None:
+def test_sam_validates_and_lints_the_template() -> None:
     done = subprocess.run(
         [SAM, "validate", "--lint"],
         cwd=ROOT,
@@ -50,52 +39,48 @@ def test_sam_finds_nothing_to_complain_about() -> None:
 
 def test_every_function_has_a_target_in_the_makefile(written: Resource) -> None:
     targets = re.findall(r"^(build-[\w -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    functions = [
-        (name, resource)
+    functions = {
+        name: resource
         for name, resource in written["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
-    ]
-    assert {f"build-{name}" for name, _ in functions} == set(" ".join(targets).split())
-    for _, resource in functions:
-        assert resource["Metadata"] == {"BuildMethod": "makefile"}
+    }
+    assert {f"build-{name}" for name in functions} == set(" ".join(targets).split())
+    for function in functions.values():
+        assert function["Metadata"] == {"BuildMethod": "makefile"}
 
 
-def test_sam_builds_here_and_may_make_roles(configuration: dict[str, Any]) -> None:
-    assert configuration["build"]["parameters"]["build_in_source"] is True
-    assert configuration["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
+def test_sam_builds_in_source_and_may_create_roles() -> None:
+    assert CONFIGURATION["build"]["parameters"]["build_in_source"] is True
+    assert CONFIGURATION["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
 
 
-def test_sam_local_runs_handlers_without_a_queue(local: dict[str, Any]) -> None:
-    environment = environment_under_sam_local(local)
+def test_sam_local_runs_handlers_without_a_queue() -> None:
+    environment = environment_under_sam_local()
     assert environment["QUEUE_URL"] == ""
     assert environment["GL_URL"] == "https://gitlab.com"
-    # SAM passes on from the shell only what is declared.
+    # SAM passes only declared variables from the shell.
     assert "GL_ACCESS_TOKEN" in environment
 
 
-def test_sam_local_has_a_secret_and_takes_the_access_token_from_the_shell(
-    local: dict[str, Any],
-) -> None:
-    given = json.loads((ROOT / local["env_vars"]).read_text())["ReceiveFunction"]
+def test_sam_local_has_a_secret_and_gets_the_access_token_from_the_shell() -> None:
+    given = json.loads((ROOT / LOCAL["env_vars"]).read_text())["ReceiveFunction"]
     assert given["GL_SECRET"]
     assert "GL_ACCESS_TOKEN" not in given
-    assert given.keys() <= environment_under_sam_local(local).keys()
+    assert given.keys() <= environment_under_sam_local().keys()
 
 
-def test_sam_local_runs_what_was_built(
-    configuration: dict[str, Any], local: dict[str, Any]
-) -> None:
-    built = overrides(configuration["global"]["parameters"])["Architecture"]
-    assert overrides(local)["Architecture"] == built
+def test_sam_local_runs_the_architecture_that_is_built() -> None:
+    built = overrides(CONFIGURATION["global"]["parameters"])["Architecture"]
+    assert overrides(LOCAL)["Architecture"] == built
 
 
 def overrides(settings: dict[str, Any]) -> dict[str, str]:
     return dict(pair.split("=") for pair in settings["parameter_overrides"].split())
 
 
-def environment_under_sam_local(local: dict[str, Any]) -> dict[str, str]:
+def environment_under_sam_local() -> dict[str, str]:
     stacks, _ = SamLocalStackProvider.get_stacks(
-        str(ROOT / "template.yaml"), parameter_overrides=overrides(local)
+        str(ROOT / "template.yaml"), parameter_overrides=overrides(LOCAL)
     )
     function = SamFunctionProvider(stacks).get("ReceiveFunction")
     assert function is not None

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.infra.package.conftest import ROOT
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def build(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "infra.package", *arguments],
         cwd=ROOT,
@@ -19,26 +19,19 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python is one")
-def test_a_build_without_python_313_says_so_and_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python has Lambda's version")
+def test_a_build_without_python_313_explains_how_to_provide_it(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    done = run(
-        "folder",
-        tmp_path / "made",
-        "arm64",
-        PATH=nowhere,
-        HOME=nowhere,
-        PYENV_ROOT=nowhere,
-        PYTHON313="",
-    )
+    environment = {"PATH": nowhere, "HOME": nowhere, "PYENV_ROOT": nowhere, "PYTHON313": ""}
+    done = build("folder", tmp_path / "built", "arm64", **environment)
     assert done.returncode == 0
-    assert "NO BYTE CODE" in done.stdout
+    assert "NO BYTECODE" in done.stdout
     assert "PYTHON313=" in done.stdout
-    assert list((tmp_path / "made").rglob("*.pyc")) == []
+    assert list((tmp_path / "built").rglob("*.pyc")) == []
 
 
-def test_a_failed_build_says_why_and_exits_with_1(tmp_path: Path) -> None:
-    done = run("sam", tmp_path / "build" / "ReceiveFunction")
+def test_a_build_with_another_python_as_python_313_fails(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    done = build("folder", tmp_path / "built", "arm64", PYTHON313=absent)
     assert done.returncode == 1
-    assert "The package was not made" in done.stderr
-    assert "build.toml does not exist" in done.stderr
+    assert f"The package was not built: PYTHON313={absent}" in done.stderr
