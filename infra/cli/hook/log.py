@@ -16,20 +16,20 @@ import httpx
 
 from ..times import timestamp
 
-# GitLab's log has this instead of a payload that was too large; a resend would send just this.
+# GitLab's log has this in place of a payload that was too large; a resend would send only this.
 _TOO_LARGE = {"oversize": True}
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One attempt to deliver.
 
     Attributes:
-        key: the same for all attempts of one delivery.
-        status: the endpoint's HTTP status, or a word of GitLab's if there was no answer.
-        at: a Unix time, `None` if the log has none.
-        url: the hook's URL at that time.
-        has_payload: whether the log has the payload, so that it can be sent again.
+        key: The delivery's key, which all its attempts share.
+        status: The endpoint's HTTP status, or GitLab's word for a missing answer.
+        at: The attempt's Unix time, `None` if the log has none.
+        url: The hook's URL at that time.
+        has_payload: Whether the log has the payload, so that it can be sent again.
     """
 
     id: int
@@ -42,8 +42,8 @@ class Entry:
     has_payload: bool
 
     @classmethod
-    def of(cls, hook_id: int, data: Mapping[str, Any]) -> "Entry":
-        """The entry in an item of the API's list."""
+    def of(cls, hook_id: int, data: Mapping[str, Any]) -> "LogEntry":
+        """Return the entry in an item of the API's list."""
         headers = _lower_names(data.get("request_headers"))
         return cls(
             id=int(data["id"]),
@@ -62,17 +62,22 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """A delivery with all its attempts, oldest first."""
+class LoggedDelivery:
+    """A delivery in the log.
 
-    attempts: tuple[Entry, ...]
+    Attributes:
+        attempts: The attempts, oldest first.
+    """
+
+    attempts: tuple[LogEntry, ...]
 
     @property
-    def last(self) -> Entry:
+    def last(self) -> LogEntry:
         return self.attempts[-1]
 
     @property
     def at(self) -> str | None:
+        """The time of the first attempt."""
         at = self.attempts[0].at
         return timestamp(at) if at is not None else None
 
@@ -94,20 +99,20 @@ class Delivery:
         }
 
 
-def missed(entries: Iterable[Entry]) -> list[Delivery]:
-    """The deliveries of which no attempt arrived, oldest first."""
-    by_delivery: dict[tuple[int, str], dict[int, Entry]] = defaultdict(dict)
+def missed(entries: Iterable[LogEntry]) -> list[LoggedDelivery]:
+    """Return the deliveries without a successful attempt, oldest first."""
+    by_delivery: dict[tuple[int, str], dict[int, LogEntry]] = defaultdict(dict)
     for entry in sorted(entries, key=lambda entry: entry.id):
         by_delivery[entry.hook_id, entry.key][entry.id] = entry
     return [
-        Delivery(tuple(attempts.values()))
+        LoggedDelivery(tuple(attempts.values()))
         for attempts in by_delivery.values()
         if not any(entry.arrived for entry in attempts.values())
     ]
 
 
 def leads_to(hook_url: str, endpoint: str) -> bool:
-    """Whether a hook's URL is the bot's endpoint, which answers at / as well as at /webhook."""
+    """Return whether a hook's URL is the bot's endpoint, which answers at / and at /webhook."""
     try:
         hook, own = httpx.URL(hook_url.strip()), httpx.URL(endpoint.strip())
     except httpx.InvalidURL:
@@ -119,7 +124,7 @@ def leads_to(hook_url: str, endpoint: str) -> bool:
 
 
 def site(url: str) -> str:
-    """The scheme and host of a URL; the rest of a hook's URL can contain a secret."""
+    """Return the scheme and host of a hook's URL, since the rest can contain a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -129,7 +134,7 @@ def _lower_names(headers: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _digest(data: Mapping[str, Any]) -> str:
-    """A replacement for the key, which the log contains since GitLab 17.4."""
+    """Return a substitute for the key, which the log contains since GitLab 17.4."""
     text = json.dumps([data.get("trigger"), data.get("request_data")], sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
