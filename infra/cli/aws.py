@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from .console import Failure
 
@@ -52,7 +52,10 @@ def session(region: str | None = None) -> boto3.session.Session:
     """Return a session in the environment's region, else in `region`, else in the profile's."""
     # boto3 ignores AWS_REGION, which Lambda, CI systems and the other SDKs set.
     wanted = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or region
-    return boto3.session.Session(region_name=wanted or None)
+    found = boto3.session.Session(region_name=wanted or None)
+    if not found.region_name:  # boto3 takes an empty variable for a region
+        raise NoRegionError
+    return found
 
 
 @contextlib.contextmanager

@@ -53,7 +53,9 @@ def explained(action: str, remedies: Mapping[int, str]) -> Iterator[None]:
     except HTTPException as error:
         status = int(error.status_code)
         remedy = {401: _NEW_TOKEN, **remedies}.get(status, CHECK_URL)
-        problem = f"GitLab answered {status} ({error})"[:200]
-        raise Failure(f"Could not {action}: {problem}. {remedy}") from None
+        answer = str(error).removeprefix(f"{status} ")[:200]
+        raise Failure(
+            f"Could not {action}: GitLab answered {status} ({answer}). {remedy}"
+        ) from None
     except GitLabException as error:
         raise Failure(f"Could not {action}: {error}") from None

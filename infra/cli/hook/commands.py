@@ -21,6 +21,7 @@ from .log import LogEntry, LoggedDelivery, missed
 _FAILURES_IN_A_ROW = 3  # GitLab pauses a hook after one more
 
 app = typer.Typer(
+    name="hook",
     help="Operate the webhooks at GitLab that send to the bot.",
     no_args_is_help=True,
     add_completion=False,
@@ -66,7 +67,8 @@ def resend(
 
     The command reads the hook's log with GL_URL and GL_ACCESS_TOKEN, skips
     the deliveries that arrived later, and has GitLab send the others again,
-    oldest first, 5 a minute as GitLab allows. Interrupt and repeat it safely.
+    oldest first, 5 a minute as GitLab allows. It is safe to interrupt and
+    repeat this.
     """
     if sum(option is not None for option in (url, hook_id, stack)) > 1:
         raise typer.BadParameter("name one of --url, --hook-id and --stack")
@@ -75,7 +77,7 @@ def resend(
 
     async def run() -> None:
         async with connected() as gl:
-            hooks = ProjectHooks(gl, project.strip("/"), group, report.progress)
+            hooks = ProjectHooks(gl, project.strip("/"), is_group=group, progress=report.progress)
             hook_ids = await hooks.find(hook_id or [], endpoint)
             entries = [entry for one in hook_ids for entry in await hooks.log(one, since or 0)]
             deliveries = _report_log(report, hook_ids, entries, dry_run=dry_run)

@@ -9,7 +9,6 @@ https://docs.gitlab.com/api/group_webhooks/
 import contextlib
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -44,29 +43,25 @@ class Unsendable(Exception):  # noqa: N818 - GitLab's decision
     """GitLab does not send this delivery, nor any other one of the same hook and URL."""
 
 
-@dataclass
 class ProjectHooks:
     """The webhooks of a project or group.
 
-    Attributes:
+    Args:
         gl: GitLab's API.
         name: The path or the number of the project or group.
         is_group: Whether it is a group.
         progress: Called with a sentence at each step that takes time.
     """
 
-    gl: GitLabAPI
-    name: str
-    is_group: bool
-    progress: Callable[[str], None]
-
-    @property
-    def _path(self) -> str:
-        return f"/{'groups' if self.is_group else 'projects'}/{quote(self.name, safe='')}/hooks"
-
-    @property
-    def _place(self) -> str:
-        return f"the {'group' if self.is_group else 'project'} {self.name}"
+    def __init__(
+        self, gl: GitLabAPI, name: str, *, is_group: bool, progress: Callable[[str], None]
+    ) -> None:
+        kind = "group" if is_group else "project"
+        self._gl = gl
+        self._path = f"/{kind}s/{quote(name, safe='')}/hooks"
+        self._place = f"the {kind} {name}"
+        self._roles = "Owners" if is_group else "Maintainers"
+        self._progress = progress
 
     async def find(self, ids: Sequence[int], endpoint: str) -> list[int]:
         """Return the ids, if there are any, else the ids of the hooks that send to the endpoint.
@@ -75,7 +70,7 @@ class ProjectHooks:
             Failure: One of the ids does not exist, or no hook sends to the endpoint.
         """
         with self._explained("list the hooks"):
-            pages = self.gl.getiter(self._path, {"per_page": 100})
+            pages = self._gl.getiter(self._path, {"per_page": 100})
             hooks = {int(hook["id"]): str(hook["url"]) async for hook in pages}
         listed = ", ".join(f"{number} ({site(url)})" for number, url in hooks.items()) or "none"
         for number in ids:
@@ -104,10 +99,10 @@ class ProjectHooks:
             Unsendable: GitLab sends no delivery of this hook and URL.
         """
         path = f"{self._path}/{entry.hook_id}/events/{entry.id}/resend"
-        self.progress("Sending")
+        self._progress("Sending")
         with self._explained("have a delivery sent again"):
             try:
-                answer = await self._when_allowed(lambda: self.gl.post(path, data=b""))
+                answer = await self._when_allowed(lambda: self._gl.post(path, data=b""))
             except InvalidField as error:
                 for part, meaning in _UNSENDABLE.items():
                     if part in str(error):
@@ -124,13 +119,13 @@ class ProjectHooks:
 
     async def _log(self, hook_id: int, since: float) -> list[LogEntry]:
         entries: list[LogEntry] = []
-        pages = self.gl.getiter(f"{self._path}/{hook_id}/events", {"per_page": _PAGE})
+        pages = self._gl.getiter(f"{self._path}/{hook_id}/events", {"per_page": _PAGE})
         async for data in pages:
             entry = LogEntry.of(hook_id, data)
             if entry.at is not None and entry.at < since:
                 break
             entries.append(entry)
-            self.progress(f"Reading the log of hook {hook_id}: {len(entries)} entries")
+            self._progress(f"Reading the log of hook {hook_id}: {len(entries)} entries")
         return entries
 
     async def _when_allowed(self, request: Callable[[], Awaitable[T]]) -> T:
@@ -140,18 +135,17 @@ class ProjectHooks:
                 return await request()
             except RateLimitExceeded as error:
                 seconds = error.retry_after or MINUTE
-                self.progress(f"Waiting {seconds:.0f} s for GitLab's rate limit")
+                self._progress(f"Waiting {seconds:.0f} s for GitLab's rate limit")
                 await sleep(seconds)
         return await request()
 
     def _explained(self, action: str) -> contextlib.AbstractContextManager[None]:
-        roles = "Owners" if self.is_group else "Maintainers"
         remedies = {
             301: f"{self._place} has moved: use its new path.",
-            403: f"GL_ACCESS_TOKEN does not allow this on {self._place}: hooks are for its {roles},"
-            " and the token needs the scope api. It need not be the bot's token.",
+            403: f"GL_ACCESS_TOKEN does not allow this on {self._place}: hooks are for its "
+            f"{self._roles}, and the token needs the scope api. It need not be the bot's token.",
             404: f"{self._place} does not exist, or GL_ACCESS_TOKEN cannot see it. Check the path "
-            f"and GL_URL; hooks are for {roles}, and those of groups need GitLab Premium. Or "
+            f"and GL_URL; hooks are for {self._roles}, and those of groups need GitLab Premium. Or "
             f"{_TOO_OLD}.",
         }
         return explained(action, remedies)

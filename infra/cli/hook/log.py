@@ -56,58 +56,48 @@ class LogEntry:
             has_payload=data.get("request_data") != _TOO_LARGE,
         )
 
-    @property
-    def arrived(self) -> bool:
-        return self.status.startswith("2")
-
 
 @dataclass(frozen=True)
 class LoggedDelivery:
     """A delivery in the log.
 
     Attributes:
-        attempts: The attempts, oldest first.
+        last: The last attempt.
+        at: The Unix time of the first attempt, `None` if the log has none.
+        attempts: The number of attempts.
     """
 
-    attempts: tuple[LogEntry, ...]
-
-    @property
-    def last(self) -> LogEntry:
-        return self.attempts[-1]
-
-    @property
-    def at(self) -> str | None:
-        """The time of the first attempt."""
-        at = self.attempts[0].at
-        return timestamp(at) if at is not None else None
+    last: LogEntry
+    at: float | None
+    attempts: int
 
     def describe(self) -> str:
-        times = len(self.attempts)
-        tries = f", tried {times} times" if times > 1 else ""
-        when = self.at or "unknown time"
-        return f"{when}  {self.last.event}  {self.last.key}  ({self.last.status}{tries})"
+        tries = f", tried {self.attempts} times" if self.attempts > 1 else ""
+        at = "unknown time" if self.at is None else timestamp(self.at)
+        return f"{at}  {self.last.event}  {self.last.key}  ({self.last.status}{tries})"
 
     def summary(self) -> dict[str, Any]:
+        """Return the fields of the delivery for programs."""
         return {
             "delivery": self.last.key,
             "hook_id": self.last.hook_id,
             "hook_event_id": self.last.id,
             "event": self.last.event,
-            "at": self.at,
+            "at": None if self.at is None else timestamp(self.at),
             "status": self.last.status,
-            "attempts": len(self.attempts),
+            "attempts": self.attempts,
         }
 
 
 def missed(entries: Iterable[LogEntry]) -> list[LoggedDelivery]:
     """Return the deliveries without a successful attempt, oldest first."""
-    by_delivery: dict[tuple[int, str], dict[int, LogEntry]] = defaultdict(dict)
-    for entry in sorted(entries, key=lambda entry: entry.id):
-        by_delivery[entry.hook_id, entry.key][entry.id] = entry
+    by_delivery: dict[tuple[int, str], list[LogEntry]] = defaultdict(list)
+    for entry in sorted(set(entries), key=lambda entry: entry.id):
+        by_delivery[entry.hook_id, entry.key].append(entry)
     return [
-        LoggedDelivery(tuple(attempts.values()))
+        LoggedDelivery(attempts[-1], at=attempts[0].at, attempts=len(attempts))
         for attempts in by_delivery.values()
-        if not any(entry.arrived for entry in attempts.values())
+        if not any(entry.status.startswith("2") for entry in attempts)
     ]
 
 

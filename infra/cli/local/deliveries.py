@@ -18,14 +18,7 @@ _ESCAPE = re.compile(r"(?<!\\)\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 @dataclass
 class _DeliveryRecords:
-    """The log records of one delivery.
-
-    Attributes:
-        began: The Unix time of the first record.
-        routes: The records about handlers that match or do not match.
-        tasks: The records about handlers that ran, by the handler's name.
-        answer: The last record, about the answer to GitLab.
-    """
+    """The log records of one delivery; the record `answer` is the last one."""
 
     began: float
     routes: list[logging.LogRecord] = field(default_factory=list)

@@ -19,15 +19,14 @@ from .printing import print_details, print_list
 from .queues import BotQueues, HeldMessages
 from .tasks import ParkedTask, TaskSelection, group_copies
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `list`, or its beginning.")]
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID", help="Ids from `list`, or their beginnings.")
+    list[str] | None, typer.Argument(metavar="ID", help="Ids from list, or their beginnings.")
 ]
 All = Annotated[bool, flag("--all", help="All parked tasks.")]
 Handler = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Tasks of a handler: its name, its function, or a pattern with `*`."
+        metavar="NAME", help="Tasks of a handler: its name, its function, or a pattern with *."
     ),
 ]
 OlderThan = Annotated[
@@ -45,10 +44,12 @@ ParkedQueueUrl = Annotated[
         metavar="URL", help="The parked queue. Default: the task queue's dead-letter queue."
     ),
 ]
-Yes = Annotated[bool, flag("--yes", "-y", help="Do not ask for confirmation.")]
 
 app = typer.Typer(
-    help="List, show, replay or drop the parked tasks.", no_args_is_help=True, add_completion=False
+    name="parked",
+    help="List, show, replay or drop the parked tasks.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -77,7 +78,7 @@ def list_(
 
 @app.command()
 def show(
-    id_: Id,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="An id from list, or its beginning.")],
     stack: StackName = None,
     queue_url: QueueUrl = None,
     parked_queue_url: ParkedQueueUrl = None,
@@ -105,7 +106,7 @@ def replay(
     parked_queue_url: ParkedQueueUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put parked tasks back on the task queue, oldest first. Interrupt and repeat this safely."""
+    """Put parked tasks back on the task queue, oldest first; safe to interrupt and repeat."""
     selection = _selection(ids or [], all_, handler, older_than)
     queues = BotQueues.find(stack, queue_url, parked_queue_url)
 
@@ -127,7 +128,7 @@ def drop(
     all_: All = False,
     handler: Handler = None,
     older_than: OlderThan = None,
-    yes: Yes = False,
+    yes: Annotated[bool, flag("--yes", "-y", help="Do not ask for confirmation.")] = False,
     stack: StackName = None,
     queue_url: QueueUrl = None,
     parked_queue_url: ParkedQueueUrl = None,
