@@ -139,11 +139,16 @@ def drop(
     if as_json and not yes:
         raise typer.BadParameter("--json cannot ask for confirmation: add --yes")
     queues = BotQueues.find(stack, queue_url, parked_queue_url)
-    if not yes and (chosen := selection.of(everything := _look(queues))):
+    if not yes:
+        everything = _look(queues)
+        selection.check(everything)
+        chosen = selection.of(everything)
         print_list(chosen, of=len(everything))
+        if not chosen:
+            return
         typer.confirm(f"Delete these tasks ({len(chosen)}) for good?", abort=True, err=True)
         # A task that is parked after this question is not deleted.
-        selection = TaskSelection(ids=(*selection.ids, *(task.id for task in chosen)))
+        selection = TaskSelection(ids=tuple(task.id for task in chosen))
     _apply(_delete, queues, selection, Report("tasks", "dropped", as_json=as_json))
 
 

@@ -105,10 +105,21 @@ class HeldMessages:
 
     def sweep(self) -> list[ParkedCopy]:
         """Receive all visible messages, and return those that were not held before."""
-        found: list[ParkedCopy] = []
-        while fresh := self._receive():
-            found += fresh
-        return found
+        held_before = set(self._copies)
+        count = -1
+        while count < len(self._copies):
+            count = len(self._copies)
+            with aws.explained(f"list the tasks on {self._queue.url}"):
+                messages = self._queue.receive_messages(
+                    MaxNumberOfMessages=_BATCH,
+                    VisibilityTimeout=HOLD,
+                    WaitTimeSeconds=_WAIT,
+                    MessageSystemAttributeNames=["All"],
+                )
+            for message in messages:
+                copy = self._copies.setdefault(message.message_id, ParkedCopy(message))
+                copy.message = message  # with the receipt that counts now
+        return [copy for id_, copy in self._copies.items() if id_ not in held_before]
 
     def keep(self, copy: ParkedCopy) -> None:
         """Hold a message for another `HOLD` seconds.
@@ -125,20 +136,3 @@ class HeldMessages:
         with aws.explained(f"delete a task on {self._queue.url}"):
             copy.message.delete()
         del self._copies[copy.message.message_id]
-
-    def _receive(self) -> list[ParkedCopy]:
-        with aws.explained(f"list the tasks on {self._queue.url}"):
-            messages = self._queue.receive_messages(
-                MaxNumberOfMessages=_BATCH,
-                VisibilityTimeout=HOLD,
-                WaitTimeSeconds=_WAIT,
-                MessageSystemAttributeNames=["All"],
-            )
-        fresh = []
-        for message in messages:
-            if known := self._copies.get(message.message_id):
-                known.message = message
-            else:
-                self._copies[message.message_id] = ParkedCopy(message)
-                fresh.append(self._copies[message.message_id])
-        return fresh
