@@ -258,11 +258,9 @@ def test_offers_to_name_the_hook_without_aws(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing argument"),
         ([PROJECT, "--since", "soon"], "not a duration"),
         ([PROJECT, "--url", OTHER_URL, "--hook-id", "1"], "name one of"),
         ([PROJECT, "--url", OTHER_URL, "--stack", "bot"], "name one of"),
-        ([PROJECT, "--hook-id", "one"], "--hook-id"),
     ],
 )
 def test_explains_a_wrong_command_line(run: Run, arguments: list[str], message: str) -> None:

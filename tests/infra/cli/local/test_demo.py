@@ -1,4 +1,4 @@
-"""`demo` succeeds only if the bot answers."""
+"""`gidgetlambda demo`, which succeeds only if the bot answers."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ async def fail(event, gl):
 
 
 @pytest.mark.parametrize("settings", [{}, {"GL_URL": "http://127.0.0.1:9", "GL_SECRET": "other"}])
-def test_succeeds_with_the_sandbox_whatever_the_environment_names(
+def test_succeeds_with_the_sandbox_in_any_environment(
     start: Start, settings: dict[str, str]
 ) -> None:
     command = start("demo", GL_ACCESS_TOKEN="another", **settings)
@@ -35,7 +35,7 @@ def test_succeeds_with_the_sandbox_whatever_the_environment_names(
         ("bot =\n", ["SyntaxError", "The bot did not start: fix the error above."]),
         ("raise SystemExit('no')\n", ["SystemExit: no", "The bot did not start"]),
     ],
-    ids=["silent", "failing", "no Python", "exits"],
+    ids=["silent", "failing", "not Python", "exits"],
 )
 def test_fails_and_prints_the_reason(
     start: Start, checkout: Path, bot: str, messages: list[str]

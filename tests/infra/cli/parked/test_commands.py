@@ -1,6 +1,5 @@
 """`gidgetlambda parked`, with SQS over HTTP."""
 
-import contextlib
 import json
 import re
 import time
@@ -116,7 +115,6 @@ def run(invoke: Run, queues: QueuePair) -> Run:
 
 
 def ids(result: Result) -> list[str]:
-    """Return the ids in a list."""
     return re.findall(r"^([0-9a-f]{12})\s", result.stdout, re.MULTILINE)
 
 
@@ -431,9 +429,8 @@ def test_explains_missing_permissions(
     run: Run, queues: QueuePair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]
-    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
-    onlooker = queues.sqs.add_role("Onlooker", Policy((statement,)))
-    for name, value in queues.sqs.environment(onlooker).items():
+    policy = Policy(({"Effect": "Allow", "Action": allowed, "Resource": "*"},))
+    for name, value in queues.sqs.environment(queues.sqs.add_role("Onlooker", policy)).items():
         monkeypatch.setenv(name, value)
     result = run("list", code=1)
     assert f"list the tasks on {queues.parked_url}: these credentials do not" in result.stderr
@@ -452,16 +449,3 @@ def test_holds_a_message_as_long_as_it_is_needed(queues: QueuePair) -> None:
         assert len(queues.receive(queues.parked_url)) == 1
         with pytest.raises(MessageRefused, match="Could not hold a task"):
             held.keep(copy)
-
-
-def test_makes_all_messages_visible_again_when_interrupted(queues: QueuePair) -> None:
-    for number in range(12):
-        queues.park(task(f"d{number}"))
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        HeldMessages(boto3.resource("sqs").Queue(queues.parked_url)) as held,
-    ):
-        assert len(held.sweep()) == 12
-        raise KeyboardInterrupt
-    seen = queues.receive(queues.parked_url) + queues.receive(queues.parked_url)
-    assert len(seen) == 12
