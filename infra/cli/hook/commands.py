@@ -16,7 +16,7 @@ from ..report import AsJson, Report, flag
 from ..stack import DeployedStack, StackName
 from ..times import ago
 from .hooks import ProjectHooks, Unsendable
-from .log import LogEntry, LoggedDelivery, missed
+from .log import LogEntry, missed
 
 _FAILURES_IN_A_ROW = 3  # GitLab pauses a hook after one more
 
@@ -95,10 +95,10 @@ def resend(
 
 def _report_log(
     report: Report, hook_ids: list[int], entries: list[LogEntry], *, dry_run: bool
-) -> list[LoggedDelivery]:
+) -> list[LogEntry]:
     """Report the deliveries that did not arrive, and return those that can be sent again."""
-    lost = [delivery for delivery in missed(entries) if not delivery.last.has_payload]
-    deliveries = [delivery for delivery in missed(entries) if delivery.last.has_payload]
+    lost = [delivery for delivery in missed(entries) if not delivery.has_payload]
+    deliveries = [delivery for delivery in missed(entries) if delivery.has_payload]
     report.fields = {
         "hooks": hook_ids,
         "entries": len(entries),
@@ -119,16 +119,16 @@ def _report_log(
 
 
 async def _resend(
-    hooks: ProjectHooks, deliveries: Sequence[LoggedDelivery], report: Report, *, keep_going: bool
+    hooks: ProjectHooks, deliveries: Sequence[LogEntry], report: Report, *, keep_going: bool
 ) -> None:
     unsendable: dict[tuple[int, str], str] = {}
     failures = 0
     for number, delivery in enumerate(deliveries, start=1):
-        source = delivery.last.hook_id, delivery.last.url
+        source = delivery.hook_id, delivery.url
         problem = unsendable.get(source)
         if problem is None:
             try:
-                problem = await hooks.resend(delivery.last)
+                problem = await hooks.resend(delivery)
                 failures = failures + 1 if problem else 0
             except Unsendable as error:
                 problem = unsendable[source] = str(error)

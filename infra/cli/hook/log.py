@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,14 +22,15 @@ _TOO_LARGE = {"oversize": True}
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One attempt to deliver.
+    """An attempt to deliver, or the last attempt of several.
 
     Attributes:
         key: The delivery's key, which all its attempts share.
         status: The endpoint's HTTP status, or GitLab's word for a missing answer.
-        at: The attempt's Unix time, `None` if the log has none.
-        url: The hook's URL at that time.
+        at: The Unix time of the first attempt, `None` if the log has none.
+        url: The hook's URL at the time of the attempt.
         has_payload: Whether the log has the payload, so that it can be sent again.
+        attempts: The number of attempts.
     """
 
     id: int
@@ -40,6 +41,7 @@ class LogEntry:
     at: float | None
     url: str
     has_payload: bool
+    attempts: int = 1
 
     @classmethod
     def of(cls, hook_id: int, data: Mapping[str, Any]) -> "LogEntry":
@@ -56,46 +58,31 @@ class LogEntry:
             has_payload=data.get("request_data") != _TOO_LARGE,
         )
 
-
-@dataclass(frozen=True)
-class LoggedDelivery:
-    """A delivery in the log.
-
-    Attributes:
-        last: The last attempt.
-        at: The Unix time of the first attempt, `None` if the log has none.
-        attempts: The number of attempts.
-    """
-
-    last: LogEntry
-    at: float | None
-    attempts: int
-
     def describe(self) -> str:
         tries = f", tried {self.attempts} times" if self.attempts > 1 else ""
         at = "unknown time" if self.at is None else timestamp(self.at)
-        return f"{at}  {self.last.event}  {self.last.key}  ({self.last.status}{tries})"
+        return f"{at}  {self.event}  {self.key}  ({self.status}{tries})"
 
     def summary(self) -> dict[str, Any]:
-        """Return the fields of the delivery for programs."""
+        """Return the fields for programs, without the URL, which can contain a secret."""
         return {
-            "delivery": self.last.key,
-            "hook_id": self.last.hook_id,
-            "hook_event_id": self.last.id,
-            "event": self.last.event,
+            "delivery": self.key,
+            "hook_id": self.hook_id,
+            "hook_event_id": self.id,
+            "event": self.event,
             "at": None if self.at is None else timestamp(self.at),
-            "status": self.last.status,
+            "status": self.status,
             "attempts": self.attempts,
         }
 
 
-def missed(entries: Iterable[LogEntry]) -> list[LoggedDelivery]:
+def missed(entries: Iterable[LogEntry]) -> list[LogEntry]:
     """Return the deliveries without a successful attempt, oldest first."""
     by_delivery: dict[tuple[int, str], list[LogEntry]] = defaultdict(list)
     for entry in sorted(set(entries), key=lambda entry: entry.id):
         by_delivery[entry.hook_id, entry.key].append(entry)
     return [
-        LoggedDelivery(attempts[-1], at=attempts[0].at, attempts=len(attempts))
+        replace(attempts[-1], at=attempts[0].at, attempts=len(attempts))
         for attempts in by_delivery.values()
         if not any(entry.status.startswith("2") for entry in attempts)
     ]

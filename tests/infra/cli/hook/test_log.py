@@ -41,7 +41,7 @@ BOTH = {"Webhook-ID": "w1", "Idempotency-Key": "i1"}
 def test_a_delivery_is_missed_if_no_attempt_with_its_key_succeeded(
     entries: list[LogEntry], expected: list[str]
 ) -> None:
-    assert [delivery.last.key for delivery in missed(entries)] == expected
+    assert [delivery.key for delivery in missed(entries)] == expected
 
 
 def test_without_a_key_attempts_are_grouped_by_payload() -> None:
@@ -58,7 +58,7 @@ def test_the_oldest_delivery_comes_first_with_its_last_attempt() -> None:
             entry(9, "500", "b"),
         ]
     )
-    found = [(delivery.last.key, delivery.last.id, delivery.attempts) for delivery in deliveries]
+    found = [(delivery.key, delivery.id, delivery.attempts) for delivery in deliveries]
     assert found == [("c", 3, 1), ("b", 9, 2), ("a", 7, 1)]
 
 
