@@ -55,6 +55,7 @@ class ParkedCopy:
         return {
             **vars(self.parking),
             "at": timestamp(self.parking.at),
+            "because": str(self.parking.because),
             "attempts": self.parking.attempts or None,
             "message_id": self.message.message_id,
             "moved_from": self.message.attributes.get("DeadLetterQueueSourceArn"),
@@ -192,7 +193,7 @@ class TaskSelection:
             for beginning in self.ids
             if not any(task.id.startswith(beginning) for task in tasks)
         ]
-        handlers = {task.handler or "" for task in tasks}
+        handlers = {task.handler for task in tasks if task.handler}
         if self.handler is not None and not any(map(self._matches_handler, handlers)):
             known = ", ".join(sorted(handlers)) or "none"
             missing.append(f"No parked task has the handler {self.handler}. Handlers: {known}.")

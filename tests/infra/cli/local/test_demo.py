@@ -18,11 +18,9 @@ async def fail(event, gl):
 """
 
 
-@pytest.mark.parametrize("settings", [{}, {"GL_URL": "http://127.0.0.1:9", "GL_SECRET": "other"}])
-def test_succeeds_with_the_sandbox_in_any_environment(
-    start: Start, settings: dict[str, str]
-) -> None:
-    command = start("demo", GL_ACCESS_TOKEN="another", **settings)
+def test_uses_the_sandbox_whatever_the_environment_names(start: Start) -> None:
+    settings = {"GL_URL": "http://127.0.0.1:9", "GL_SECRET": "other", "GL_ACCESS_TOKEN": "another"}
+    command = start("demo", **settings)
     assert command.process.wait(WAIT_SECONDS) == 0, command.output
     assert "Thanks for the report @alice!" in command.output
 

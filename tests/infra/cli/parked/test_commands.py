@@ -335,7 +335,8 @@ def test_drop_asks_for_confirmation(run: Run, queues: QueuePair) -> None:
 
 def test_reports_ids_and_handlers_that_do_not_exist(run: Run, queues: QueuePair) -> None:
     queues.park(task())
-    for command in (["show"], ["replay"], ["drop", "--yes"]):
+    queues.send(queues.parked_url, Message("hello", "g", "1"))
+    for command in (["show"], ["replay"], ["drop"], ["drop", "--yes"]):
         result = run(*command, "abcabc", code=1)
         assert "No parked task has an id that begins with abcabc" in result.stderr
     for name in ("list", "replay"):
