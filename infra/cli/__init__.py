@@ -1,10 +1,10 @@
 """The command line of the project: `gidgetlambda`, or `python -m infra.cli`.
 
-`local` runs the bot on this machine, `parked` manages the parked tasks, and `hook` manages
-GitLab's webhooks. The modules beside this file serve all of them.
+`local` runs the bot on this machine, `parked` manages the parked tasks, and `hook` manages the
+webhooks at GitLab. The modules beside this file are shared by all commands.
 
-Exit codes: 0 is success, 1 means that something could not be done, 2 that the command line is
-wrong, and 130 that Ctrl-C stopped the command.
+Exit codes: 0 is success, 1 is a failure, 2 is a wrong command line, and 130 means that Ctrl-C
+stopped the command.
 """
 
 import importlib
@@ -14,24 +14,23 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from .console import Printer
-from .failure import Failure
-from .local import commands as local
+from .console import Failure, Printer
 
-_ON_DEMAND = ("parked", "hook")  # so that the others start without boto3 and httpx
+_PACKAGES = {"run": "local", "demo": "local", "parked": "parked", "hook": "hook"}
 
 
 class CommandLine(TyperGroup):
-    """The commands, which end with a message on standard error if they fail or are stopped."""
+    """The commands. Each one is imported when it is used, so that all of them start fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_ON_DEMAND]
+        return list(_PACKAGES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _ON_DEMAND:
-            return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f".{cmd_name}.commands", __name__)
-        return typer.main.get_command(module.app)
+        if cmd_name not in _PACKAGES:
+            return None
+        module = importlib.import_module(f".{_PACKAGES[cmd_name]}.commands", __name__)
+        group: Any = typer.main.get_command(module.app)
+        return group.commands.get(cmd_name, group)
 
     def invoke(self, ctx: Any) -> Any:
         printer = Printer(Console(stderr=True, highlight=False))
@@ -48,10 +47,12 @@ class CommandLine(TyperGroup):
 app = typer.Typer(
     cls=CommandLine,
     name="gidgetlambda",
-    help="Run the bot on this machine, and operate the deployed one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(local.run)
-app.command()(local.demo)
+
+
+@app.callback()
+def _gidgetlambda() -> None:
+    """Run the bot on this machine, and operate the deployed bot."""

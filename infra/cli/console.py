@@ -1,7 +1,7 @@
-"""Output on a terminal: whole lines of plain text.
+"""Output on a terminal, and the exception that ends a command with a message.
 
-Text from elsewhere (payloads, error messages, file names) can neither style the output nor move
-the cursor.
+The output consists of whole lines of plain text. Text from elsewhere (payloads, error messages,
+file names) can neither style it nor move the cursor.
 """
 
 import io
@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.text import Text
 
 
-def plain(text: object) -> str:
-    """The text with its control characters escaped, since a terminal would obey them."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in str(text)
-    )
+class Failure(Exception):  # noqa: N818 - a situation that the user resolves, not a bug
+    """A command cannot continue. The message names the cause and the remedy."""
 
 
 class Printer:
-    """Prints lines without wrapping them, so that commands and URLs can be copied."""
+    """Prints lines without wrapping them, so that commands and URLs can be copied.
+
+    Args:
+        console: The terminal. Default: standard output.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -35,9 +35,9 @@ class Printer:
         self.say()
         self.say(text, style="bold")
 
-    def quote(self, text: object) -> None:
+    def quote(self, text: str) -> None:
         """Print somebody else's words, indented behind a bar."""
-        for line in plain(text).splitlines():
+        for line in text.splitlines():
             self.line((f"  │ {line}", "cyan"))
 
     def problem(self, text: object) -> None:
@@ -45,5 +45,13 @@ class Printer:
 
     def line(self, *parts: tuple[str, str]) -> None:
         """Print one line that consists of parts, each a text and its style."""
-        styled = ((plain(text), style) for text, style in parts)
+        styled = ((_escape_controls(text), style) for text, style in parts)
         self._console.print(Text.assemble(*styled), soft_wrap=True)
+
+
+def _escape_controls(text: str) -> str:
+    """Escape control characters, which a terminal would obey."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )

@@ -1,22 +1,24 @@
-"""The connection to the GitLab that the environment names."""
+"""The connection to the GitLab that the environment names, and GitLab's errors as messages."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
-from gidgetlambda.errors import SettingsError
+from gidgetlambda.errors import GitLabException, HTTPException, RateLimitExceeded, SettingsError
 from gidgetlambda.gitlab import GitLabAPI
 from gidgetlambda.settings import WorkSettings
 
-from .failure import Failure
+from .console import Failure
 
 # GitLab answers a resend after the endpoint does, or after 10 s.
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_NEW_TOKEN = "Create a token with the scope api, and set GL_ACCESS_TOKEN to it."
+CHECK_URL = "Set GL_URL to GitLab's base URL, with its sub-path and without /api/v4."
 
 
 @contextlib.asynccontextmanager
 async def connected() -> AsyncIterator[GitLabAPI]:
-    """GitLab's API at `GL_URL`, with `GL_ACCESS_TOKEN` and `GL_CA_FILE`."""
+    """Connect to the API at `GL_URL`, with `GL_ACCESS_TOKEN` and `GL_CA_FILE`."""
     try:
         settings = WorkSettings.from_env()
     except SettingsError as error:
@@ -25,3 +27,35 @@ async def connected() -> AsyncIterator[GitLabAPI]:
         yield GitLabAPI(
             client, "gidgetlambda", access_token=settings.access_token, url=settings.url
         )
+
+
+@contextlib.contextmanager
+def explained(action: str, remedies: Mapping[int, str]) -> Iterator[None]:
+    """Turn GitLab's errors into a `Failure`, whose message never contains the token.
+
+    Args:
+        action: Follows "could not" in the message ("list the hooks").
+        remedies: Sentences for HTTP statuses that have a specific cause.
+    """
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise Failure(
+            f"Could not {action}: GitLab cannot be reached at GL_URL ({type(error).__name__}: "
+            f"{error}). Check GL_URL and the network; if a certificate is not trusted, name its "
+            "authority's PEM file in GL_CA_FILE."
+        ) from None
+    except RateLimitExceeded as error:
+        raise Failure(
+            f"Could not {action}: GitLab accepts no more requests for now ({error}). Try again "
+            "later."
+        ) from None
+    except HTTPException as error:
+        status = int(error.status_code)
+        remedy = {401: _NEW_TOKEN, **remedies}.get(status, CHECK_URL)
+        answer = str(error).removeprefix(f"{status} ")[:200]
+        raise Failure(
+            f"Could not {action}: GitLab answered {status} ({answer}). {remedy}"
+        ) from None
+    except GitLabException as error:
+        raise Failure(f"Could not {action}: {error}") from None

@@ -3,43 +3,34 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from .console import Printer
-from .failure import Failure
 
 
 def flag(*names: str, help: str) -> Any:
-    """A flag, which the help shows without the type of a value."""
+    """Return a flag without the type `<bool>` that the help would show."""
     return typer.Option(*names, metavar="", help=help)
 
 
 AsJson = Annotated[bool, flag("--json", help="Print JSON, for programs.")]
 
 
-class Item(Protocol):
-    def describe(self) -> str:
-        """The item in one line."""
-
-    def summary(self) -> dict[str, Any]:
-        """The item for programs."""
-
-
 class Report:
-    """Prints the result of each item at once or, as JSON, at the end.
+    """Prints the result of each item at once, or of all items as JSON at the end.
 
     Args:
-        items: the name of the items ("tasks").
-        verb: the participle for items that are done ("replayed").
-        as_json: print one JSON object at the end, and nothing before.
+        items: The name of the items ("tasks").
+        verb: The participle for items that succeeded ("replayed").
+        as_json: Whether to print one JSON object at the end, and nothing before.
 
     Attributes:
-        total: the number of items to handle.
-        missing: a sentence for each thing that the user named and that does not exist.
-        fields: further fields of the JSON object.
+        printer: Prints further lines, unless the report is JSON.
+        total: The number of items to handle.
+        fields: Further fields of the JSON object.
     """
 
     def __init__(self, items: str, verb: str, *, as_json: bool) -> None:
@@ -47,71 +38,60 @@ class Report:
         self.printer = Printer(console)
         self.verb = verb
         self.total = 0
-        self.missing: list[str] = []
         self.fields: dict[str, Any] = {}
         self._items = items
         self._as_json = as_json
         self._status = console.status("")
-        self._done: list[Item] = []
-        self._failed: list[tuple[Item, str]] = []
+        self._succeeded: list[dict[str, Any]] = []
+        self._failed: list[dict[str, Any]] = []
 
     def progress(self, text: str) -> None:
         """Show the present step on a terminal, until the next call."""
         self._status.update(text)
 
-    def note(self, item: Item, problem: str | None) -> None:
-        """Record and print that an item is done, or its problem."""
+    def note(self, item: str, summary: dict[str, Any], problem: str | None) -> None:
+        """Record and print that an item succeeded, or its problem.
+
+        Args:
+            item: The item in one line.
+            summary: The item's fields for programs.
+            problem: The problem, `None` if the item succeeded.
+        """
         if problem is None:
-            self._done.append(item)
-            self.printer.line(("✓ ", "green"), (item.describe(), ""))
+            self._succeeded.append(summary)
+            self.printer.line(("✓ ", "green"), (item, ""))
         else:
-            self._failed.append((item, problem))
-            self.printer.line(("✗ ", "red"), (item.describe(), ""), (f": {problem}", "red"))
+            self._failed.append({**summary, "problem": problem})
+            self.printer.line(("✗ ", "red"), (item, ""), (f": {problem}", "red"))
 
     @contextlib.contextmanager
     def concluded(self) -> Iterator[None]:
-        """Print the conclusion after the block, also if a `Failure` or Ctrl-C ends it.
+        """Print the conclusion after the block, even if an exception or Ctrl-C ends it.
 
         Raises:
-            Failure: the block raised it, or something is missing.
-            typer.Exit: an item failed.
+            typer.Exit: An item failed.
         """
-        stopped: Failure | KeyboardInterrupt | None = None
+        error = None
         try:
             with self._status:
                 yield
-        except (Failure, KeyboardInterrupt) as error:
-            stopped = error
-        if self._as_json:
-            print_json(self._for_programs(stopped))
-        elif self.total:
-            self.printer.say(self._for_people())
-        if stopped is not None:
-            raise stopped
-        raise_problems(self.missing)
+        except BaseException as raised:
+            error = str(raised) or "interrupted"
+            raise
+        finally:
+            if self._as_json:
+                results = {self.verb: self._succeeded, "failed": self._failed, "error": error}
+                print_json({**self.fields, **results})
+            elif self.total:
+                self.printer.say(self._conclusion())
         if self._failed:
             raise typer.Exit(1)
 
-    def _for_people(self) -> str:
-        left = self.total - len(self._done) - len(self._failed)
+    def _conclusion(self) -> str:
+        left = self.total - len(self._succeeded) - len(self._failed)
         failed = f", {len(self._failed)} failed" if self._failed else ""
         untried = f", {left} not tried" if left else ""
-        return f"{len(self._done)} of {self.total} {self._items} {self.verb}{failed}{untried}."
-
-    def _for_programs(self, stopped: BaseException | None) -> dict[str, Any]:
-        return {
-            **self.fields,
-            self.verb: [item.summary() for item in self._done],
-            "failed": [{**item.summary(), "problem": problem} for item, problem in self._failed],
-            "missing": self.missing,
-            "stopped": None if stopped is None else str(stopped) or "interrupted",
-        }
-
-
-def raise_problems(problems: list[str]) -> None:
-    """Raise a `Failure` with all problems, if there are any."""
-    if problems:
-        raise Failure("\n".join(problems))
+        return f"{len(self._succeeded)} of {self.total} {self._items} {self.verb}{failed}{untried}."
 
 
 def print_json(value: Any) -> None:

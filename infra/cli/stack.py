@@ -7,13 +7,12 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
-from botocore.exceptions import ClientError
 
 from . import aws
-from .failure import Failure
+from .console import Failure
 
 StackName = Annotated[
     str | None,
@@ -27,47 +26,48 @@ _CONFIG = Path("samconfig.toml")
 
 
 @dataclass(frozen=True)
-class Stack:
+class DeployedStack:
     """A stack in AWS CloudFormation.
 
     Attributes:
-        region: used if the environment names none; `None` leaves it to the AWS profile.
+        name: The stack's name.
+        region: The region to use if the environment names none; `None` means the profile's.
     """
 
     name: str
     region: str | None = None
 
     @classmethod
-    def named(cls, name: str | None) -> "Stack":
-        """The stack `name`, else the one that `GIDGETLAMBDA_STACK` or samconfig.toml names."""
-        config = _config()
+    def named(cls, name: str | None) -> Self:
+        """Return the stack `name`, else that of `GIDGETLAMBDA_STACK`, else of samconfig.toml."""
+        config = _read_config()
         name = name or os.environ.get("GIDGETLAMBDA_STACK") or config.get("stack_name")
         return cls(str(name or "gidgetlambda"), config.get("region"))
 
-    def outputs(self, *names: str) -> list[str]:
-        """The values of these outputs, all of which exist."""
+    def outputs(self, *names: str, alternative: str) -> list[str]:
+        """Return the values of some outputs.
+
+        Args:
+            names: The outputs' names.
+            alternative: A sentence for the error message: what to do without the stack.
+
+        Raises:
+            Failure: The stack or one of the outputs does not exist or cannot be read.
+        """
         action = f"find the {' and the '.join(names)} of the stack {self.name}"
-        with aws.explained(action, f"the stack {self.name}"):
+        with aws.explained(action, alternative):
             client = aws.session(self.region).client("cloudformation", config=aws.CONFIG)
-            try:
-                (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
-            except ClientError as error:
-                if "does not exist" not in str(error):
-                    raise
-                raise Failure(
-                    f"There is no stack {self.name} in this account and region. Name it with "
-                    "--stack or GIDGETLAMBDA_STACK, and check AWS_PROFILE and AWS_REGION."
-                ) from None
+            (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
         if not outputs.keys() >= set(names):
             raise Failure(
                 f"Could not {action}: it was deployed with Mode=inline, belongs to another "
-                "project, or its first deployment is not complete."
+                f"project, or its first deployment is not complete. {alternative}"
             )
         return [outputs[name] for name in names]
 
 
-def _config() -> dict[str, Any]:
+def _read_config() -> dict[str, Any]:
     try:
         default = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("default", {})
         common, deploy = default.get("global", {}), default.get("deploy", {})

@@ -1,1 +1,1 @@
-"""`gidgetlambda hook`: send again what GitLab could not deliver."""
+"""`gidgetlambda hook`: have GitLab send again what did not arrive."""

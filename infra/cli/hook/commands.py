@@ -1,32 +1,42 @@
-"""The command `gidgetlambda hook resend`."""
+"""The command `gidgetlambda hook resend`.
+
+It keeps no state: GitLab logs each resend under the delivery's own key, so a run continues where
+the last one was interrupted.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from ..failure import hint
+from ..console import Failure
 from ..gitlab import connected
 from ..report import AsJson, Report, flag
-from ..stack import Stack, StackName
+from ..stack import DeployedStack, StackName
 from ..times import ago
-from .hooks import Hooks
-from .resend import resend_missed
+from .hooks import ProjectHooks, Unsendable
+from .log import LogEntry, missed
+
+_FAILURES_IN_A_ROW = 3  # GitLab pauses a hook after one more
 
 app = typer.Typer(
-    name="hook", help="Operate the webhooks at GitLab that send to the bot.", no_args_is_help=True
+    name="hook",
+    help="Operate the webhooks at GitLab that send to the bot.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
 @app.callback()
 def _hook() -> None:
-    """Keeps `resend` a subcommand while it is the only one."""
+    """Keep `resend` a subcommand while it is the only one."""
 
 
 @app.command()
 def resend(
     project: Annotated[
-        str, typer.Argument(metavar="PROJECT", help="A project's (or group's) path or number.")
+        str, typer.Argument(metavar="PROJECT", help="The path or number of a project or group.")
     ],
     url: Annotated[
         str | None,
@@ -39,20 +49,26 @@ def resend(
     stack: StackName = None,
     since: Annotated[
         float | None,
-        typer.Option(parser=ago, metavar="TIME", help="Only the last 12h, 2d. Default: 7d."),
+        typer.Option(
+            parser=ago,
+            metavar="TIME",
+            help="Only deliveries of the last 12h or 2d, for example. Default: all (7 days).",
+        ),
     ] = None,
     group: Annotated[bool, flag("--group", help="PROJECT is a group with hooks.")] = False,
-    dry_run: Annotated[bool, flag("--dry-run", help="Only list, send nothing.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", help="List the deliveries, send nothing.")] = False,
     keep_going: Annotated[
-        bool, flag("--keep-going", help="Ignore failures, at the risk that GitLab pauses the hook.")
+        bool,
+        flag("--keep-going", help="Continue after failures, at the risk of a paused hook."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let GitLab send again the deliveries that the bot refused, failed or never got.
+    """Have GitLab send the deliveries again that the bot refused, failed or never got.
 
-    Reads the hook's log with GL_URL and GL_ACCESS_TOKEN, leaves out the deliveries that arrived
-    later, and sends the others, oldest first, 5 a minute as GitLab allows. It is safe to interrupt
-    and repeat this.
+    The command reads the hook's log with GL_URL and GL_ACCESS_TOKEN, skips
+    the deliveries that arrived later, and has GitLab send the others again,
+    oldest first, 5 a minute as GitLab allows. It is safe to interrupt and
+    repeat this.
     """
     if sum(option is not None for option in (url, hook_id, stack)) > 1:
         raise typer.BadParameter("name one of --url, --hook-id and --stack")
@@ -61,14 +77,64 @@ def resend(
 
     async def run() -> None:
         async with connected() as gl:
-            hooks = Hooks(gl, project.strip("/"), is_group=group, progress=report.progress)
-            found = await hooks.find(hook_id or [], endpoint)
-            options = {"dry_run": dry_run, "keep_going": keep_going}
-            await resend_missed(hooks, found, report, since=since or 0, **options)
+            hooks = ProjectHooks(gl, project.strip("/"), is_group=group, progress=report.progress)
+            hook_ids = await hooks.find(hook_id or [], endpoint)
+            entries = [entry for one in hook_ids for entry in await hooks.log(one, since or 0)]
+            deliveries = _report_log(report, hook_ids, entries, dry_run=dry_run)
+            if not dry_run:
+                report.total = len(deliveries)
+                await _resend(hooks, deliveries, report, keep_going=keep_going)
 
     with report.concluded():
         endpoint = url or ""
         if not (url or hook_id):
-            with hint("Or name the hook with --url or --hook-id, without AWS."):
-                (endpoint,) = Stack.named(stack).outputs("WebhookUrl")
+            alternative = "Or name the hook with --url or --hook-id, without AWS."
+            (endpoint,) = DeployedStack.named(stack).outputs("WebhookUrl", alternative=alternative)
         asyncio.run(run())
+
+
+def _report_log(
+    report: Report, hook_ids: list[int], entries: list[LogEntry], *, dry_run: bool
+) -> list[LogEntry]:
+    """Report the deliveries that did not arrive, and return those that can be sent again."""
+    lost = [delivery for delivery in missed(entries) if not delivery.has_payload]
+    deliveries = [delivery for delivery in missed(entries) if delivery.has_payload]
+    report.fields = {
+        "hooks": hook_ids,
+        "entries": len(entries),
+        "deliveries": [delivery.summary() for delivery in deliveries],
+        "lost": [delivery.summary() for delivery in lost],
+    }
+    for delivery in lost:
+        problem = "GitLab's log has no payload to send again, since it was too large"
+        report.printer.line(("✗ ", "red"), (delivery.describe(), ""), (f": {problem}", "red"))
+    name = f"{'hook' if len(hook_ids) == 1 else 'hooks'} {', '.join(map(str, hook_ids))}"
+    if not deliveries:
+        report.printer.say(f"Nothing to send again in the {len(entries)} log entries of {name}.")
+    elif dry_run:
+        for delivery in deliveries:
+            report.printer.say(f"· {delivery.describe()}")
+        report.printer.say(f"Deliveries of {name} to send again: {len(deliveries)}.")
+    return deliveries
+
+
+async def _resend(
+    hooks: ProjectHooks, deliveries: Sequence[LogEntry], report: Report, *, keep_going: bool
+) -> None:
+    unsendable: dict[tuple[int, str], str] = {}
+    failures = 0
+    for number, delivery in enumerate(deliveries, start=1):
+        source = delivery.hook_id, delivery.url
+        problem = unsendable.get(source)
+        if problem is None:
+            try:
+                problem = await hooks.resend(delivery)
+                failures = failures + 1 if problem else 0
+            except Unsendable as error:
+                problem = unsendable[source] = str(error)
+        report.note(delivery.describe(), delivery.summary(), problem)
+        if failures >= _FAILURES_IN_A_ROW and number < len(deliveries) and not keep_going:
+            raise Failure(
+                f"Stopped after {failures} failures in a row: GitLab pauses a hook after 4. Fix "
+                "the endpoint (its log says more) and run this again, or add --keep-going."
+            )

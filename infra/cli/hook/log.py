@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,20 +16,21 @@ import httpx
 
 from ..times import timestamp
 
-# GitLab's log has this instead of a payload that was too large; a resend would send just this.
+# GitLab's log has this in place of a payload that was too large; a resend would send only this.
 _TOO_LARGE = {"oversize": True}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One attempt to deliver.
+class LogEntry:
+    """An attempt to deliver, or the last attempt of several.
 
     Attributes:
-        key: the same for all attempts of one delivery.
-        status: the endpoint's HTTP status, or a word of GitLab's if there was no answer.
-        at: a Unix time, `None` if the log has none.
-        url: the hook's URL at that time.
-        has_payload: whether the log has the payload, so that it can be sent again.
+        key: The delivery's key, which all its attempts share.
+        status: The endpoint's HTTP status, or GitLab's word for a missing answer.
+        at: The Unix time of the first attempt, `None` if the log has none.
+        url: The hook's URL at the time of the attempt.
+        has_payload: Whether the log has the payload, so that it can be sent again.
+        attempts: The number of attempts.
     """
 
     id: int
@@ -40,10 +41,11 @@ class Entry:
     at: float | None
     url: str
     has_payload: bool
+    attempts: int = 1
 
     @classmethod
-    def of(cls, hook_id: int, data: Mapping[str, Any]) -> "Entry":
-        """The entry in an item of the API's list."""
+    def of(cls, hook_id: int, data: Mapping[str, Any]) -> "LogEntry":
+        """Return the entry in an item of the API's list."""
         headers = _lower_names(data.get("request_headers"))
         return cls(
             id=int(data["id"]),
@@ -56,58 +58,38 @@ class Entry:
             has_payload=data.get("request_data") != _TOO_LARGE,
         )
 
-    @property
-    def arrived(self) -> bool:
-        return self.status.startswith("2")
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A delivery with all its attempts, oldest first."""
-
-    attempts: tuple[Entry, ...]
-
-    @property
-    def last(self) -> Entry:
-        return self.attempts[-1]
-
-    @property
-    def at(self) -> str | None:
-        at = self.attempts[0].at
-        return timestamp(at) if at is not None else None
-
     def describe(self) -> str:
-        times = len(self.attempts)
-        tries = f", tried {times} times" if times > 1 else ""
-        when = self.at or "unknown time"
-        return f"{when}  {self.last.event}  {self.last.key}  ({self.last.status}{tries})"
+        tries = f", tried {self.attempts} times" if self.attempts > 1 else ""
+        at = "unknown time" if self.at is None else timestamp(self.at)
+        return f"{at}  {self.event}  {self.key}  ({self.status}{tries})"
 
     def summary(self) -> dict[str, Any]:
+        """Return the fields for programs, without the URL, which can contain a secret."""
         return {
-            "delivery": self.last.key,
-            "hook_id": self.last.hook_id,
-            "hook_event_id": self.last.id,
-            "event": self.last.event,
-            "at": self.at,
-            "status": self.last.status,
-            "attempts": len(self.attempts),
+            "delivery": self.key,
+            "hook_id": self.hook_id,
+            "hook_event_id": self.id,
+            "event": self.event,
+            "at": None if self.at is None else timestamp(self.at),
+            "status": self.status,
+            "attempts": self.attempts,
         }
 
 
-def missed(entries: Iterable[Entry]) -> list[Delivery]:
-    """The deliveries of which no attempt arrived, oldest first."""
-    by_delivery: dict[tuple[int, str], dict[int, Entry]] = defaultdict(dict)
-    for entry in sorted(entries, key=lambda entry: entry.id):
-        by_delivery[entry.hook_id, entry.key][entry.id] = entry
+def missed(entries: Iterable[LogEntry]) -> list[LogEntry]:
+    """Return the deliveries without a successful attempt, oldest first."""
+    by_delivery: dict[tuple[int, str], list[LogEntry]] = defaultdict(list)
+    for entry in sorted(set(entries), key=lambda entry: entry.id):
+        by_delivery[entry.hook_id, entry.key].append(entry)
     return [
-        Delivery(tuple(attempts.values()))
+        replace(attempts[-1], at=attempts[0].at, attempts=len(attempts))
         for attempts in by_delivery.values()
-        if not any(entry.arrived for entry in attempts.values())
+        if not any(entry.status.startswith("2") for entry in attempts)
     ]
 
 
 def leads_to(hook_url: str, endpoint: str) -> bool:
-    """Whether a hook's URL is the bot's endpoint, which answers at / as well as at /webhook."""
+    """Return whether a hook's URL is the bot's endpoint, which answers at / and at /webhook."""
     try:
         hook, own = httpx.URL(hook_url.strip()), httpx.URL(endpoint.strip())
     except httpx.InvalidURL:
@@ -119,7 +101,7 @@ def leads_to(hook_url: str, endpoint: str) -> bool:
 
 
 def site(url: str) -> str:
-    """The scheme and host of a URL; the rest of a hook's URL can contain a secret."""
+    """Return the scheme and host of a hook's URL, since the rest can contain a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -129,7 +111,7 @@ def _lower_names(headers: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _digest(data: Mapping[str, Any]) -> str:
-    """A replacement for the key, which the log contains since GitLab 17.4."""
+    """Return a substitute for the key, which the log contains since GitLab 17.4."""
     text = json.dumps([data.get("trigger"), data.get("request_data")], sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -1,1 +1,1 @@
-"""`run` and `demo`: the bot on this machine."""
+"""`gidgetlambda run` and `gidgetlambda demo`: the bot on this machine."""

@@ -25,11 +25,11 @@ def serve_bot(
     """Serve the bot until SIGTERM.
 
     Args:
-        config: uvicorn's configuration.
-        ready: receives the handlers' event types once they are loaded.
-        sockets: the listening sockets.
+        config: The configuration of uvicorn.
+        ready: Receives the handlers' event types once they are loaded.
+        sockets: The listening sockets.
     """
-    threading.Thread(target=_end_with_the_command, daemon=True).start()
+    threading.Thread(target=_stop_with_the_command, daemon=True).start()
     printer = Printer()
     log = DeliveryLog(printer)
     log.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
@@ -45,20 +45,20 @@ def serve_bot(
     event_types: dict[str, list[str]] = {}
     for route in bot.router.routes:
         event_types.setdefault(route.name, []).append(route.event_type)
-    printer.say(
-        "The bot's handlers:"
-        if event_types
-        else "The bot has no handlers: add some to handler/bot.py."
-    )
+    if event_types:
+        printer.say("The bot's handlers:")
+    else:
+        printer.say("The bot has no handlers: add some to handler/bot.py.")
     for name, types in event_types.items():
         printer.line((f"  {name}", "bold"), (f" on {', '.join(types)}", ""))
     ready.send([route.event_type for route in bot.router.routes])
     uvicorn.Server(config).run(sockets)
 
 
-def _end_with_the_command() -> None:
+def _stop_with_the_command() -> None:
+    """Stop this process when the command's process ends, however it ends."""
     if command := multiprocessing.parent_process():
         command.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
-    os._exit(1)  # a handler blocks the event loop
+    os._exit(1)  # since a handler blocks the event loop

@@ -1,37 +1,165 @@
-"""The options of `gidgetlambda run` and `gidgetlambda demo`.
+"""The commands `gidgetlambda run` and `gidgetlambda demo`: the bot and a sandbox GitLab."""
 
-The commands import their implementation when they run, so that the other commands start fast.
-"""
-
+import base64
+import contextlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-_Port = Annotated[
-    int, typer.Option(min=1, max=65535, help="The bot's port; if it is taken, the next free one.")
-]
-_Host = Annotated[
-    str | None,
-    typer.Option(
-        help="The address to listen on. Default: 127.0.0.1, or 0.0.0.0 with your own GitLab."
-    ),
-]
-_Seconds = Annotated[float, typer.Option(min=1, help="How long to wait for the bot's answer.")]
+from ...sandbox import ALICE_TOKEN, BOT, BOT_TOKEN, Sandbox
+from ...sandbox.server import serve
+from ..console import Printer
+from . import with_gitlab
+from .reload import BotReload, listen, next_free
+
+_HOST = "127.0.0.1"
+_ANSWER_SECONDS = 15.0
+_TITLE = "The kettle does not boil"
+_DESCRIPTION = "I filled it and switched it on, and nothing happens."
+_HTML_COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
+
+app = typer.Typer()
 
 
-def run(port: _Port = 8080, host: _Host = None) -> None:
+@app.command()
+def run(
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help="The bot's port; if it is taken, the next free one."),
+    ] = 8080,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="The address to listen on. Default: 127.0.0.1, or 0.0.0.0 with your own GitLab."
+        ),
+    ] = None,
+) -> None:
     """Start the bot and a sandbox GitLab, and keep them running until Ctrl-C.
 
-    If GL_ACCESS_TOKEN and GL_URL are set, the bot works with that GitLab instead, and the command
-    prints the values for its webhook form.
+    If GL_ACCESS_TOKEN and GL_URL are set, the bot works with that GitLab
+    instead, and the command prints the values for its webhook form.
     """
-    from . import with_sandbox
+    printer = Printer()
+    given = [name for name in ("GL_ACCESS_TOKEN", "GL_URL") if os.environ.get(name)]
+    if len(given) == 2:
+        with_gitlab.run(printer, port=port, host=host or "0.0.0.0")
+        return
+    if given:
+        printer.say(f"Only {given[0]} is set, so this is the sandbox. Your own GitLab needs both")
+        printer.say("GL_ACCESS_TOKEN and GL_URL.")
+    with _sandbox_and_bot(printer, host or _HOST, port) as (sandbox, bot):
 
-    with_sandbox.run(port=port, host=host)
+        def greet(event_types: list[str]) -> None:
+            _greet(printer, sandbox, bot, _ANSWER_SECONDS)
+            if not bot.should_exit.is_set():
+                _print_suggestions(printer, sandbox.url)
+
+        bot.run_until_stopped(greet)
 
 
-def demo(timeout: _Seconds = 30) -> None:
+@app.command()
+def demo(
+    timeout: Annotated[
+        float, typer.Option(min=1, help="How long to wait for the bot's answer, in seconds.")
+    ] = 30,
+) -> None:
     """Start the bot and a sandbox GitLab, open an issue, and succeed if the bot answers it."""
-    from . import with_sandbox
+    printer = Printer()
+    with _sandbox_and_bot(printer, _HOST, 0) as (sandbox, bot), bot:
+        while not bot.should_exit.wait(0.1):
+            if bot.loaded.poll():
+                raise typer.Exit(0 if _greet(printer, sandbox, bot, timeout) else 1)
+            if not bot.process.is_alive():
+                printer.problem("The bot did not start: fix the error above.")
+                break
+    raise typer.Exit(1)
 
-    raise typer.Exit(0 if with_sandbox.demo(timeout=timeout) else 1)
+
+@contextlib.contextmanager
+def _sandbox_and_bot(printer: Printer, host: str, port: int) -> Iterator[tuple[Sandbox, BotReload]]:
+    """Serve a sandbox with a webhook that leads to the bot, which is not started yet."""
+    # Disabling the webhook after some failures would confuse a person who tries handlers.
+    sandbox = Sandbox(disable_failing_hooks=False)
+    signing_token = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listen(printer, host, port))
+        bot_url = f"http://{_HOST if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
+        gitlab_url = next_free(
+            port + 1 if port else 0,
+            lambda candidate: stack.enter_context(serve(sandbox, port=candidate)),
+        )
+        sandbox.add_hook(f"{bot_url}/webhook", signing_token=signing_token)
+        os.environ |= {
+            "GL_URL": gitlab_url,
+            "GL_ACCESS_TOKEN": BOT_TOKEN,
+            "GL_SECRET": "",
+            "GL_SECRET_PREVIOUS": "",
+            "GL_SIGNING_TOKEN": signing_token,
+            # A proxy cannot reach the sandbox.
+            "NO_PROXY": _HOST,
+            "no_proxy": _HOST,
+        }
+        printer.line(("Sandbox GitLab  ", "bold"), (gitlab_url, ""))
+        printer.line(("The bot         ", "bold"), (bot_url, ""))
+        yield sandbox, BotReload(printer, listener)
+
+
+def _greet(printer: Printer, sandbox: Sandbox, bot: BotReload, timeout: float) -> bool:
+    """Open an issue, print the bot's answer, and return whether there is one."""
+    printer.title("alice opens an issue:")
+    printer.quote(_TITLE)
+    printer.say()
+    issue = sandbox.open_issue(_TITLE, description=_DESCRIPTION, by="alice")
+    settled = _wait_until_settled(sandbox, bot, timeout)
+    if bot.should_exit.is_set():
+        return False
+    answers = [note for note in issue.notes if note.author.username == BOT and not note.system]
+    if answers:
+        printer.title(f"@{BOT} answers:")
+        printer.quote(_HTML_COMMENT.sub("", answers[-1].body).strip())
+        printer.say(f"  {sandbox.url}/{issue.project.path_with_namespace}/-/issues/{issue.iid}")
+        return True
+    printer.say()
+    if settled:
+        printer.problem("The bot did not comment on the issue; the lines above show the reason.")
+    else:
+        printer.problem(f"The bot did not answer the webhook within {timeout:g} s.")
+    return False
+
+
+def _wait_until_settled(sandbox: Sandbox, bot: BotReload, timeout: float) -> bool:
+    """Wait until the bot has answered every delivery; return `False` if it does not or stops."""
+    deadline = time.monotonic() + timeout
+    while not bot.should_exit.is_set() and time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError):
+            sandbox.settle(timeout=0.2)
+            return True
+    return False
+
+
+def _print_suggestions(printer: Printer, gitlab_url: str) -> None:
+    curl = f"curl --header 'PRIVATE-TOKEN: {ALICE_TOKEN}'"
+    project = f"{gitlab_url}/api/v4/projects/demo%2Fplayground"
+    printer.title("Try more:")
+    printer.say(f"""\
+  Look at the sandbox   {gitlab_url}/
+  Change the bot        edit handler/bot.py or a plugin and save it
+  Stop                  Ctrl-C
+
+  Open an issue as alice:
+  {curl} --data 'title=It+works' {project}/issues
+
+  Comment on it:
+  {curl} --data 'body=Any+news?' {project}/issues/1/notes
+
+  Open a merge request:
+  {curl} --data 'source_branch=kettle&target_branch=main&title=Boil' {project}/merge_requests
+
+  Merge it:
+  {curl} --request PUT {project}/merge_requests/1/merge
+""")

@@ -1,4 +1,4 @@
-"""Print the bot's log for a person: a few lines for each delivery."""
+"""Print the bot's log for people: a few lines for each delivery."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..console import Printer
 
-_LONGEST_DELIVERY = 10.0  # seconds
+_LONGEST_DELIVERY = 10.0  # seconds; later deliveries do not wait longer for an earlier one
 _INDENT = " " * 6
 _COLORS = {"done": "green", "failed": "red", "refused": "red", "misconfigured": "red"}
 _SIGNS = {"done": "✓", "failed": "✗"}
@@ -17,8 +17,8 @@ _ESCAPE = re.compile(r"(?<!\\)\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 @dataclass
-class _Delivery:
-    """The records of one delivery; `answer` is the last one."""
+class _DeliveryRecords:
+    """The log records of one delivery; the record `answer` is the last one."""
 
     began: float
     routes: list[logging.LogRecord] = field(default_factory=list)
@@ -29,15 +29,18 @@ class _Delivery:
 class DeliveryLog(logging.Handler):
     """Prints a delivery when it is answered, and any other record at once.
 
-    The records of a delivery ("route", "task", then "delivery") can be mixed with those of others.
-    Deliveries are printed in the order of their arrival: a handler's comment causes a delivery that
-    is often answered before the handler has returned.
+    The records of a delivery ("route", "task", then "delivery") can be interleaved with those of
+    others. Deliveries are printed in the order of their arrival: a handler's comment causes another
+    delivery, which is often answered before the handler has returned.
+
+    Args:
+        printer: Prints the lines.
     """
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(logging.DEBUG)
         self._printer = printer
-        self._deliveries: dict[str, _Delivery] = {}
+        self._deliveries: dict[str, _DeliveryRecords] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -48,7 +51,7 @@ class DeliveryLog(logging.Handler):
 
     def _collect(self, record: logging.LogRecord) -> None:
         if record.msg in ("route", "task", "delivery"):
-            new = _Delivery(began=record.created)
+            new = _DeliveryRecords(began=record.created)
             delivery = self._deliveries.setdefault(_text(record, "delivery"), new)
             if record.msg == "route":
                 delivery.routes.append(record)
@@ -79,11 +82,11 @@ class DeliveryLog(logging.Handler):
             (f", answered {_text(answer, 'status')}", ""),
             (_duration(answer), "dim"),
         )
-        # The lines about the handlers explain why none ran.
+        # If no handler ran, the lines about the handlers give the reasons.
         if because and not (explained and outcome == "ignored"):
             self._printer.say(textwrap.indent(because, _INDENT), style="yellow")
 
-    def _print_handlers(self, delivery: _Delivery) -> None:
+    def _print_handlers(self, delivery: _DeliveryRecords) -> None:
         reasons: dict[str, dict[str, None]] = defaultdict(dict)
         for route in delivery.routes:
             reasons[_text(route, "handler")][_text(route, "because")] = None
@@ -109,7 +112,7 @@ class DeliveryLog(logging.Handler):
 
 
 def _subject(record: logging.LogRecord) -> str:
-    """The issue, merge request or project, and the user: " demo/playground#1 by @alice"."""
+    """Describe the event's target and user, as " demo/playground#1 by @alice"."""
     subject, user = _text(record, "project"), _text(record, "user")
     if found := _REFERENCE.search(_text(record, "target")):
         subject += ("#" if found[1] == "issues" else "!") + found[2]
@@ -125,9 +128,9 @@ def _text(record: logging.LogRecord, name: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """The text without the escapes of the redactor, which writes ASCII for Lambda's JSON.
+    """Undo the escapes of the redactor, which writes ASCII for Lambda's JSON.
 
-    Control characters stay escaped. An escape that the text itself contained is replaced as well,
+    Control characters stay escaped. An escape that the original text contained is undone as well,
     unless a backslash precedes it.
     """
     return _ESCAPE.sub(_unescape, text).expandtabs(4)

@@ -1,7 +1,7 @@
 """Run the bot in a process of its own, and restart it when its sources are saved.
 
-uvicorn's reloader manages the process. This module adds a syntax check before each restart,
-messages, and a time limit for a bot that does not stop.
+uvicorn's reloader manages the process. This module adds messages, a syntax check before each
+restart, and a time limit for a bot that does not stop.
 """
 
 import contextlib
@@ -21,8 +21,7 @@ from typing import Self, TypeVar
 import uvicorn
 from uvicorn.supervisors.statreload import StatReload
 
-from ..console import Printer
-from ..failure import Failure
+from ..console import Failure, Printer
 from .bot_process import STOP_SECONDS, serve_bot
 
 _T = TypeVar("_T")
@@ -31,17 +30,17 @@ _SOURCE_ROOT = _CHECKOUT / "handler"
 
 
 class BotReload(StatReload):
-    """Runs and restarts the bot; as a context manager, for the duration of a `with` block.
+    """Runs the bot for the duration of a `with` block, and restarts it.
 
     The listening socket stays open in this process, so deliveries wait in its backlog while the bot
     restarts. The bot's process inherits the environment of this process.
 
     Args:
-        printer: prints the messages.
-        listener: the socket on which the bot listens.
+        printer: Prints the messages.
+        listener: The socket on which the bot listens.
 
     Attributes:
-        loaded: receives the handlers' event types each time the bot has loaded them.
+        loaded: Receives the handlers' event types each time the bot has loaded them.
     """
 
     def __init__(self, printer: Printer, listener: socket.socket) -> None:
@@ -62,17 +61,24 @@ class BotReload(StatReload):
         self._reported = False
 
     def __enter__(self) -> Self:
-        self.startup()
+        # The bot's process imports the modules of this checkout, logs why handlers do not run, and
+        # runs them itself instead of queueing tasks.
+        sys.path.insert(0, str(_SOURCE_ROOT))
+        os.environ |= {"LOG_LEVEL": "DEBUG", "PYTHONUNBUFFERED": "1", "QUEUE_URL": ""}
+        signal.signal(signal.SIGHUP, self.signal_handler)
+        with _terminal_signals_blocked():
+            self.startup()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._stop()
         self.shutdown()
 
     def run_until_stopped(self, on_loaded: Callable[[list[str]], object]) -> None:
         """Run the bot until Ctrl-C, SIGTERM or the end of the terminal.
 
         Args:
-            on_loaded: called once, when the bot has loaded its handlers, with their event types.
+            on_loaded: Called once, when the bot has loaded its handlers, with their event types.
         """
         waiting = True
         with self:
@@ -85,27 +91,14 @@ class BotReload(StatReload):
         with contextlib.suppress(OSError):  # the terminal is gone
             self._printer.say("\nStopped.")
 
-    def startup(self) -> None:
-        # The bot's process inherits these. It imports the modules of this checkout, logs why
-        # handlers do not run, and runs them itself instead of queueing tasks.
-        sys.path.insert(0, str(_SOURCE_ROOT))
-        os.environ |= {"LOG_LEVEL": "DEBUG", "PYTHONUNBUFFERED": "1", "QUEUE_URL": ""}
-        signal.signal(signal.SIGHUP, self.signal_handler)
-        with _terminal_signals_blocked():
-            super().startup()
-
     def restart(self) -> None:
         self._stop()
         self._reported = False
         with _terminal_signals_blocked():
             super().restart()
 
-    def shutdown(self) -> None:
-        self._stop()
-        super().shutdown()
-
     def should_restart(self) -> list[Path] | None:
-        """The files that were saved, added or removed, if the sources are valid Python."""
+        """Return the files that were saved, added or removed, if the sources are valid Python."""
         self.pause()
         if not self._reported and not self.process.is_alive():
             self._ask_for_a_fix()
@@ -129,7 +122,7 @@ class BotReload(StatReload):
         self._printer.problem(f"The bot {state}: fix the error above and save the file.")
 
     def _saved_files(self) -> set[tuple[Path, int]]:
-        """Every source file with the time when it was saved."""
+        """Return every source file with the time of its last change."""
         found = set()
         for path in self.iter_py_files():
             with contextlib.suppress(OSError):  # removed meanwhile, or an editor's lock file
@@ -137,7 +130,7 @@ class BotReload(StatReload):
         return found
 
     def _syntax_error(self) -> str | None:
-        """The first syntax error in the sources, as Python prints it."""
+        """Return the first syntax error in the sources, as Python prints it."""
         for path, _ in sorted(self._files):
             try:
                 compile(path.read_bytes(), os.path.relpath(path, _CHECKOUT), "exec")
@@ -154,9 +147,9 @@ class BotReload(StatReload):
 
 
 def listen(printer: Printer, host: str, port: int) -> socket.socket:
-    """Listen for the bot on `port` or on the next free one; 0 is any free one."""
+    """Listen for the bot on `port` or on the next free port; 0 means any free port."""
     listener = next_free(port, lambda candidate: socket.create_server((host, candidate)))
-    # Connections inherit it. asyncio sets it only on sockets that were created with a protocol.
+    # Connections inherit this; asyncio sets it only on sockets that were created with a protocol.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if port not in (0, used := listener.getsockname()[1]):
         printer.say(f"Port {port} is taken, so the bot listens on {used}.", style="yellow")
@@ -164,10 +157,10 @@ def listen(printer: Printer, host: str, port: int) -> socket.socket:
 
 
 def next_free(port: int, open_port: Callable[[int], _T]) -> _T:
-    """The result of `open_port` for the first port from `port` on that is not taken.
+    """Return the result of `open_port` for the first port from `port` on that is free.
 
     Raises:
-        Failure: no port is free, or the address cannot be listened on.
+        Failure: No port is free, or the host's address cannot be used.
     """
     for candidate in range(port, min(port + 100, 65536)):
         try:
@@ -180,7 +173,7 @@ def next_free(port: int, open_port: Callable[[int], _T]) -> _T:
 
 @contextlib.contextmanager
 def _terminal_signals_blocked() -> Iterator[None]:
-    """Keep Ctrl-C from a process that starts meanwhile: this process stops it in order."""
+    """Keep Ctrl-C from a process that starts in the block: this process stops it in order."""
     resource_tracker.ensure_running()  # it unblocks these signals when it starts
     terminal_signals = {signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, terminal_signals)

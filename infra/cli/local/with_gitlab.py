@@ -1,24 +1,15 @@
-"""`run` with the owner's GitLab: the bot runs here, and its owner registers the webhook there."""
+"""`run` with the owner's GitLab: the bot runs here, and its owner adds the webhook there."""
 
 import asyncio
 import contextlib
 import os
 import secrets
 import socket
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import httpx
-from gidgetlambda.errors import HTTPException
-
-from ..console import Printer
-from ..failure import Failure
-from ..gitlab import connected
+from ..console import Failure, Printer
+from ..gitlab import CHECK_URL, connected, explained
 from .reload import BotReload, listen
-
-_CHECK_URL = "Set GL_URL to GitLab's base URL, with its sub-path and without /api/v4."
-_TRUST = "Check GL_URL; if the certificate is not trusted, set GL_CA_FILE to its authority's file."
-_NEW_TOKEN = "Create a token with the scope api, and set GL_ACCESS_TOKEN to it."
 
 # The triggers in GitLab's webhook form that are not named like their event type.
 _TRIGGERS = {
@@ -34,13 +25,13 @@ _TRIGGERS = {
 
 def run(printer: Printer, *, port: int, host: str) -> None:
     """Run the bot until the command is stopped."""
-    username, gitlab_url = asyncio.run(_whoami()), os.environ["GL_URL"].strip()
+    username, gitlab_url = asyncio.run(_username()), os.environ["GL_URL"].strip()
     with listen(printer, host, port) as listener:
         address = f"{_address(host, gitlab_url)}:{listener.getsockname()[1]}"
         form = {"URL": f"http://{address}/webhook", **_secrets()}
 
         def print_form(event_types: list[str]) -> None:
-            triggers = dict.fromkeys(_trigger(event_type) for event_type in event_types)
+            triggers = dict.fromkeys(map(_trigger, event_types))
             printer.title("In GitLab, under Settings > Webhooks of the project, add a webhook:")
             for field, value in {**form, "Trigger": ", ".join(triggers)}.items():
                 printer.say(f"  {field:14} {value}")
@@ -54,8 +45,18 @@ def run(printer: Printer, *, port: int, host: str) -> None:
         BotReload(printer, listener).run_until_stopped(print_form)
 
 
+async def _username() -> str:
+    """Return the username of the access token's account."""
+    async with connected() as gl:
+        with explained("read the token's account", {403: "The token needs the scope api."}):
+            user = await gl.getitem("/user")
+    if not isinstance(user, dict) or "username" not in user:
+        raise Failure(f"GitLab did not answer with the token's account. {CHECK_URL}")
+    return str(user["username"])
+
+
 def _secrets() -> dict[str, str]:
-    """The form's fields for secrets; if the environment has none, a new one is set there."""
+    """Return the form's fields for secrets; if the environment has no secret, set a new one."""
     names = {"Signing token": "GL_SIGNING_TOKEN", "Secret token": "GL_SECRET"}
     given = {field: name for field, name in names.items() if os.environ.get(name)}
     if given:
@@ -65,33 +66,13 @@ def _secrets() -> dict[str, str]:
 
 
 def _trigger(event_type: str) -> str:
-    """The trigger's name in the form: "Merge request events" for "Merge Request Hook"."""
+    """Return the trigger's name in the form: "Merge request events" for "Merge Request Hook"."""
     name = event_type.removesuffix(" Hook").capitalize()
     return _TRIGGERS.get(event_type, f"{name} events")
 
 
-async def _whoami() -> str:
-    """The username of the access token's account.
-
-    Raises:
-        Failure: GitLab does not return one; the message never contains the token.
-    """
-    async with connected() as gl:
-        try:
-            return str((await gl.getitem("/user"))["username"])
-        except httpx.TransportError as error:
-            problem, remedy = f"cannot be reached ({type(error).__name__}: {error})", _TRUST
-        except HTTPException as error:
-            refused = error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-            problem = f"answers {int(error.status_code)}: {error}"[:200]
-            remedy = _NEW_TOKEN if refused else _CHECK_URL
-        except (TypeError, KeyError):
-            problem, remedy = "does not answer with a user", _CHECK_URL
-        raise Failure(f"GitLab at {gl.api_url} {problem}. {remedy}")
-
-
 def _address(host: str, gitlab_url: str) -> str:
-    """The address by which other machines are likely to reach this one."""
+    """Return the address by which other machines are likely to reach this one."""
     if host not in ("0.0.0.0", "::"):
         return host
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

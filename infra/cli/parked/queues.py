@@ -1,4 +1,4 @@
-"""The bot's queues at SQS: find them, send to one, and hold the messages of the other.
+"""The bot's queues at SQS: find them, send to one, and hold the messages of the other one.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from .. import aws
-from ..failure import Failure, hint
-from ..stack import Stack
-from .tasks import Copy
+from ..console import Failure
+from ..stack import DeployedStack
+from .tasks import ParkedCopy
 
 if TYPE_CHECKING:
     from gidgetlambda.task import Message
@@ -26,23 +26,32 @@ _WAIT = 1  # seconds; with a wait, SQS asks all its servers, and an empty answer
 
 
 @dataclass(frozen=True)
-class Queues:
-    """The bot's queues; `tasks` is `None` if only the parked queue is known."""
+class BotQueues:
+    """The bot's queues.
+
+    Attributes:
+        tasks: The task queue, `None` if only the parked queue is known.
+        parked: The parked queue.
+    """
 
     tasks: "Queue | None"
     parked: "Queue"
 
     @classmethod
     def find(cls, stack: str | None, queue_url: str | None, parked_url: str | None) -> Self:
-        """The queues with these URLs, the queue's dead-letter queue, or the stack's queues."""
+        """Return the queues with these URLs, the queue's dead-letter queue, or the stack's."""
         if stack and (queue_url or parked_url):
             raise typer.BadParameter("name the stack or the queues, not both")
         region = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.", queue_url or parked_url or "")
         if not queue_url and not parked_url:
-            with hint("To use queues that a stack has left behind, name them with --queue-url."):
-                queue_url, parked_url = Stack.named(stack).outputs("TaskQueueUrl", "ParkedQueueUrl")
-        with aws.explained("find the queues", f"the queue {queue_url or parked_url}"):
-            session = aws.session(region[1] if region else Stack.named(stack).region)
+            queue_url, parked_url = DeployedStack.named(stack).outputs(
+                "TaskQueueUrl",
+                "ParkedQueueUrl",
+                alternative="To use the queues that a deleted stack left behind, name them with "
+                "--queue-url.",
+            )
+        with aws.explained(f"find the queue {queue_url or parked_url}"):
+            session = aws.session(region[1] if region else DeployedStack.named(stack).region)
             sqs = session.resource("sqs", config=aws.CONFIG)
             tasks = sqs.Queue(queue_url) if queue_url else None
             if tasks is None or parked_url:
@@ -60,7 +69,7 @@ class Queues:
         """Send a message to the task queue."""
         if self.tasks is None:
             raise Failure("A replay needs the task queue: name it with --queue-url or --stack.")
-        with aws.explained("send a task", f"the queue {self.tasks.url}"):
+        with aws.explained(f"send a task to {self.tasks.url}"):
             self.tasks.send_message(
                 MessageBody=message.body,
                 MessageGroupId=message.group,
@@ -68,72 +77,62 @@ class Queues:
             )
 
 
-class Held:
+class HeldMessages:
     """The messages of a queue, hidden from others until the `with` block ends.
 
-    At the end of the block, Ctrl-C included, the messages that were not deleted become visible
+    At the end of the block, even after Ctrl-C, the messages that were not deleted become visible
     again. If the process is killed, they become visible after `HOLD` seconds.
     """
 
     def __init__(self, queue: "Queue") -> None:
         self._queue = queue
-        self._target = f"the queue {queue.url}"
-        self._copies: dict[str, Copy] = {}
+        self._copies: dict[str, ParkedCopy] = {}
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *failure: object) -> None:
-        self._release()
-
-    def sweep(self) -> list[Copy]:
-        """Receive all visible messages, and return those that were not held before."""
-        found: list[Copy] = []
-        while fresh := self._receive():
-            found += fresh
-        return found
-
-    def keep(self, copy: Copy) -> None:
-        """Hold a message long enough to move it.
-
-        Raises:
-            MessageRefused: the hold has expired, and somebody else may hold the message.
-        """
-        with aws.explained("hold a task", self._target):
-            copy.message.change_visibility(VisibilityTimeout=HOLD)
-
-    def delete(self, copy: Copy) -> None:
-        """Delete a message for good. Raises as `keep` does."""
-        self.keep(copy)
-        with aws.explained("delete a task", self._target):
-            copy.message.delete()
-        del self._copies[copy.message.message_id]
-
-    def _receive(self) -> list[Copy]:
-        with aws.explained("list the parked tasks", self._target):
-            messages = self._queue.receive_messages(
-                MaxNumberOfMessages=_BATCH,
-                VisibilityTimeout=HOLD,
-                WaitTimeSeconds=_WAIT,
-                MessageSystemAttributeNames=["All"],
-            )
-        fresh = []
-        for message in messages:
-            if known := self._copies.get(message.message_id):
-                known.message = message
-            else:
-                self._copies[message.message_id] = Copy(message)
-                fresh.append(self._copies[message.message_id])
-        return fresh
-
-    def _release(self) -> None:
+    def __exit__(self, *exception: object) -> None:
         receipts = [copy.message.receipt_handle for copy in self._copies.values()]
         for start in range(0, len(receipts), _BATCH):
             # A message that cannot be released becomes visible by itself.
-            with contextlib.suppress(Failure), aws.explained("release tasks", self._target):
+            with contextlib.suppress(Failure), aws.explained("release tasks"):
                 self._queue.change_message_visibility_batch(
                     Entries=[
                         {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                         for number, receipt in enumerate(receipts[start : start + _BATCH])
                     ]
                 )
+
+    def sweep(self) -> list[ParkedCopy]:
+        """Receive all visible messages, and return those that were not held before."""
+        held_before = set(self._copies)
+        count = -1
+        while count < len(self._copies):
+            count = len(self._copies)
+            with aws.explained(f"list the tasks on {self._queue.url}"):
+                messages = self._queue.receive_messages(
+                    MaxNumberOfMessages=_BATCH,
+                    VisibilityTimeout=HOLD,
+                    WaitTimeSeconds=_WAIT,
+                    MessageSystemAttributeNames=["All"],
+                )
+            for message in messages:
+                copy = self._copies.setdefault(message.message_id, ParkedCopy(message))
+                copy.message = message  # with the receipt that counts now
+        return [copy for id_, copy in self._copies.items() if id_ not in held_before]
+
+    def keep(self, copy: ParkedCopy) -> None:
+        """Hold a message for another `HOLD` seconds.
+
+        Raises:
+            MessageRefused: The hold has expired, and somebody else may hold the message.
+        """
+        with aws.explained(f"hold a task on {self._queue.url}"):
+            copy.message.change_visibility(VisibilityTimeout=HOLD)
+
+    def delete(self, copy: ParkedCopy) -> None:
+        """Delete a message for good. This raises as `keep` does."""
+        self.keep(copy)
+        with aws.explained(f"delete a task on {self._queue.url}"):
+            copy.message.delete()
+        del self._copies[copy.message.message_id]

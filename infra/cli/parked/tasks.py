@@ -1,69 +1,69 @@
 """Parked tasks, as the messages on the parked queue describe them.
 
-A task that was parked twice has two messages, its copies; every command treats them as one task.
+A task that was parked twice has two messages, its copies. Every command treats them as one task.
 """
 
 import fnmatch
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gidgetlambda.errors import MalformedTask
-from gidgetlambda.task import Message, Task
+from gidgetlambda.task import Message, Parking, Task
 
+from ..console import Failure
 from ..times import timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.service_resource import Message as SqsMessage
 
 SHORT = 12  # characters of an id that are printed; any unambiguous beginning selects the task
+_MOVED_BY_SQS = (
+    "its worker kept dying, and SQS itself moved it here; others of its group can be hidden until "
+    "it is replayed or dropped"
+)
 
 
-class Copy:
+class ParkedCopy:
     """A message on the parked queue, and the task in it.
 
     Attributes:
-        message: the message as it was last received.
-        task: `None` if the message is not a task.
-        id: the same for all copies of one task.
-        at: when the copy was parked, as a Unix time.
+        message: The message as it was last received.
+        task: The task, `None` if the message is not a task.
+        id: The task's id, which all its copies share.
+        parking: The circumstances in which the copy was parked.
     """
 
     def __init__(self, message: "SqsMessage") -> None:
         self.message = message
         self.id = message.message_id.replace("-", "")
-        self.at = int(message.attributes["SentTimestamp"]) / 1000
-        self.because = (
-            "its worker kept dying, and SQS itself moved it here; others of its group can be "
-            "hidden until it is replayed or dropped"
-        )
         self.task: Task | None = None
+        sent_at = message.attributes["SentTimestamp"]
+        group = message.attributes.get("MessageGroupId", "")
+        self.parking = Parking(int(sent_at) / 1000, _MOVED_BY_SQS, attempts=0, group=group)
         try:
             self.task = _decode(message.body)
         except MalformedTask as error:
-            self.because = str(error)
+            self.parking = replace(self.parking, because=str(error))
             return
         self.id = self.task.deduplication_id
-        if self.task.parking is not None:
-            self.at, self.because = self.task.parking.at, str(self.task.parking.because)
+        self.parking = self.task.parking or self.parking
 
     def details(self) -> dict[str, Any]:
-        """The copy for programs."""
-        parking = self.task.parking if self.task else None
+        """Return the fields of the copy for programs."""
         return {
-            "at": timestamp(self.at),
-            "because": self.because,
-            "attempts": parking.attempts if parking else None,
-            "traceback": parking.traceback if parking else None,
-            "group": self.message.attributes.get("MessageGroupId", ""),
+            **vars(self.parking),
+            "at": timestamp(self.parking.at),
+            "because": str(self.parking.because),
+            "attempts": self.parking.attempts or None,
             "message_id": self.message.message_id,
             "moved_from": self.message.attributes.get("DeadLetterQueueSourceArn"),
         }
 
 
 def _decode(body: str) -> Task:
-    """The task in a body. Its times are valid, which `Task.decode` does not check."""
+    """Return the task in a message's body, after a check of its times."""
     task = Task.decode(body)
     try:
         timestamp(task.received)
@@ -73,32 +73,34 @@ def _decode(body: str) -> Task:
     return task
 
 
-class Parked:
-    """A parked task with all its copies, oldest first.
+class ParkedTask:
+    """A parked task with all its copies.
 
     Attributes:
-        task: `None` if the message is not a task.
-        at: when the task was first parked, as a Unix time.
+        copies: The copies, oldest first.
+        task: The task, `None` if the message is not a task.
+        handler: The handler's name, `None` if the message is not a task.
+        at: The Unix time at which the task was first parked.
     """
 
-    def __init__(self, copies: list[Copy]) -> None:
+    def __init__(self, copies: list[ParkedCopy]) -> None:
         self.copies = copies
-        self.id, self.task, self.at = copies[0].id, copies[0].task, copies[0].at
+        self.id, self.task, self.at = copies[0].id, copies[0].task, copies[0].parking.at
         self.handler = self.task.handler if self.task else None
 
     def replayed(self) -> Message:
-        """The message that replays the task: the same one as long as its oldest copy exists.
+        """Return the message that replays the task, the same one until the oldest copy is deleted.
 
         Raises:
-            MalformedTask: the message is not a task.
-            TaskTooLarge: the task does not fit on the queue.
+            MalformedTask: The message is not a task.
+            TaskTooLarge: The task does not fit on the queue.
         """
         if self.task is None:
-            raise MalformedTask(self.copies[0].because)
+            raise MalformedTask(self.copies[0].parking.because)
         return self.task.replayed(self.copies[0].message.message_id)
 
     def labels(self) -> tuple[str, ...]:
-        """The short id, the handler, the event, and the project with the event's target."""
+        """Return the short id, the handler, the event, and the project with the event's target."""
         if self.task is None:
             return self.id[:SHORT], "(not a task)", "", ""
         event = self.task.event
@@ -110,6 +112,7 @@ class Parked:
         return "  ".join(filter(None, self.labels()))
 
     def summary(self) -> dict[str, Any]:
+        """Return the fields of the task for programs."""
         event = self.task.event if self.task else None
         last = self.copies[-1].details()
         return {
@@ -127,7 +130,7 @@ class Parked:
         }
 
     def details(self) -> dict[str, Any]:
-        """The summary, the copies and the payload, for programs."""
+        """Return the summary, the copies and the payload for programs."""
         return {
             **self.summary(),
             "parkings": [copy.details() for copy in self.copies],
@@ -137,59 +140,65 @@ class Parked:
         }
 
 
-def inventory(copies: Iterable[Copy]) -> list[Parked]:
-    """The parked tasks in messages, oldest first."""
-    tasks: dict[str, list[Copy]] = defaultdict(list)
-    for copy in sorted(copies, key=lambda copy: (copy.at, copy.message.message_id)):
+def group_copies(copies: Iterable[ParkedCopy]) -> list[ParkedTask]:
+    """Return the parked tasks to which the copies belong, oldest first."""
+    tasks: dict[str, list[ParkedCopy]] = defaultdict(list)
+    for copy in sorted(copies, key=lambda copy: (copy.parking.at, copy.message.message_id)):
         tasks[copy.id].append(copy)
-    return [Parked(copies) for copies in tasks.values()]
+    return [ParkedTask(copies) for copies in tasks.values()]
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The parked tasks that a command is about; all of them if there is no condition.
+class TaskSelection:
+    """A choice among the parked tasks: those that meet every condition.
 
     Attributes:
-        ids: beginnings of ids.
-        handler: a handler's name, the name of its function, or a pattern with `*`.
-        before: the Unix time before which the tasks were parked.
+        ids: Beginnings of ids; a task needs one of them.
+        handler: A handler's name, the name of its function, or a pattern with `*`.
+        before: The Unix time until which the tasks were parked.
     """
 
     ids: tuple[str, ...] = ()
     handler: str | None = None
     before: float | None = None
 
-    def of(self, everything: list[Parked]) -> list[Parked]:
-        """The selected tasks among all parked tasks."""
+    def of(self, tasks: Collection[ParkedTask]) -> list[ParkedTask]:
+        """Return the selected tasks.
+
+        Raises:
+            Failure: A beginning is that of several ids.
+        """
+        for beginning in self.ids:
+            if (number := sum(task.id.startswith(beginning) for task in tasks)) > 1:
+                raise Failure(
+                    f"{beginning} begins the ids of {number} parked tasks: write more of it."
+                )
         return [
-            parked
-            for parked in everything
-            if (not self.ids or parked.id.startswith(self.ids))
-            and self._matches_handler(parked.handler)
-            and (self.before is None or parked.at <= self.before)
+            task
+            for task in tasks
+            if (not self.ids or task.id.startswith(self.ids))
+            and self._matches_handler(task.handler)
+            and (self.before is None or task.at <= self.before)
         ]
 
-    def ambiguous(self, everything: list[Parked]) -> list[str]:
-        """A sentence for each beginning that several ids share."""
-        return [
-            f"{one} begins the ids of {number} parked tasks: write more of it."
-            for one in self.ids
-            if (number := sum(parked.id.startswith(one) for parked in everything)) > 1
-        ]
+    def check(self, tasks: Collection[ParkedTask]) -> None:
+        """Check that each id and the handler exist among all parked tasks.
 
-    def missing(self, everything: list[Parked]) -> list[str]:
-        """A sentence for each id and handler that no parked task has."""
+        Raises:
+            Failure: One does not exist.
+        """
         missing = [
-            f"No parked task has an id that begins with {one}. It may have been replayed or "
+            f"No parked task has an id that begins with {beginning}. It may have been replayed or "
             "dropped already: `gidgetlambda parked list` shows the parked tasks."
-            for one in self.ids
-            if not any(parked.id.startswith(one) for parked in everything)
+            for beginning in self.ids
+            if not any(task.id.startswith(beginning) for task in tasks)
         ]
-        handlers = {parked.handler or "" for parked in everything}
+        handlers = {task.handler for task in tasks if task.handler}
         if self.handler is not None and not any(map(self._matches_handler, handlers)):
-            there = ", ".join(sorted(handlers)) or "none"
-            missing.append(f"No parked task has the handler {self.handler}. Handlers: {there}.")
-        return missing
+            known = ", ".join(sorted(handlers)) or "none"
+            missing.append(f"No parked task has the handler {self.handler}. Handlers: {known}.")
+        if missing:
+            raise Failure("\n".join(missing))
 
     def _matches_handler(self, name: str | None) -> bool:
         if self.handler is None or not name:

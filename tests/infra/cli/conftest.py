@@ -1,4 +1,4 @@
-"""The command line, run without the settings and files of whoever runs the tests."""
+"""The command line, without the settings and files of the person who runs the tests."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The stack of the deployed bot, found as its owner names it, in moto's CloudFormation."""
+"""The stack of the deployed bot and its outputs, with moto's CloudFormation."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from typer.testing import Result
 
-from infra.cli.failure import Failure
-from infra.cli.stack import Stack
+from infra.cli.console import Failure
+from infra.cli.stack import DeployedStack
 
 WEBHOOK_URL = "https://abc.execute-api.eu-west-1.amazonaws.com/webhook"
 QUEUES = {
@@ -60,9 +60,13 @@ def test_the_project_template_has_the_outputs() -> None:
         assert f"\n  {name}:\n" in template.partition("\nOutputs:")[2]
 
 
-def test_commands_find_the_queues_of_a_stack(invoke: Callable[..., Result]) -> None:
+def outputs(stack: str, *names: str) -> list[str]:
+    return DeployedStack.named(stack).outputs(*names, alternative="Or name it.")
+
+
+def test_commands_use_the_queues_of_a_stack(invoke: Callable[..., Result]) -> None:
     deploy("bot")
-    tasks, parked = Stack.named("bot").outputs("TaskQueueUrl", "ParkedQueueUrl")
+    tasks, parked = outputs("bot", "TaskQueueUrl", "ParkedQueueUrl")
     assert tasks.endswith("/TaskQueue.fifo")
     boto3.client("sqs", region_name="eu-west-1").send_message(
         QueueUrl=parked, MessageBody="hello", MessageGroupId="g", MessageDeduplicationId="1"
@@ -70,43 +74,42 @@ def test_commands_find_the_queues_of_a_stack(invoke: Callable[..., Result]) -> N
     result = invoke("parked", "list", "--stack", "bot")
     assert result.exit_code == 0, result.output
     assert "(not a task)" in result.stdout
-    result = invoke("parked", "list")
-    assert result.exit_code == 1
-    assert "There is no stack gidgetlambda" in result.stderr
 
 
-def test_option_environment_samconfig_or_default_names_the_stack(
+def test_the_name_comes_from_the_option_the_environment_or_samconfig(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert Stack.named(None).name == "gidgetlambda"
+    assert DeployedStack.named(None).name == "gidgetlambda"
     common = '[default.global.parameters]\nstack_name = "common"\n'
     Path("samconfig.toml").write_text(common)
-    assert Stack.named(None).name == "common"
+    assert DeployedStack.named(None).name == "common"
     deployed = '[default.deploy.parameters]\nstack_name = "deployed"\nregion = "us-east-2"\n'
     Path("samconfig.toml").write_text(common + deployed)
-    assert Stack.named(None) == Stack("deployed", "us-east-2")
+    assert DeployedStack.named(None) == DeployedStack("deployed", "us-east-2")
     monkeypatch.setenv("GIDGETLAMBDA_STACK", "environment")
-    assert Stack.named(None).name == "environment"
-    assert Stack.named("option").name == "option"
+    assert DeployedStack.named(None).name == "environment"
+    assert DeployedStack.named("option").name == "option"
 
 
-def test_the_environment_or_samconfig_names_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_comes_from_the_environment_or_samconfig(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     deploy("bot", region="us-east-2")
     Path("samconfig.toml").write_text('[default.deploy.parameters]\nregion = "us-east-2"\n')
-    with pytest.raises(Failure, match="There is no stack bot in this account and region"):
-        Stack.named("bot").outputs("WebhookUrl")
+    with pytest.raises(Failure, match=r"bot does not exist.* check AWS_PROFILE.* Or name it\."):
+        outputs("bot", "WebhookUrl")
     monkeypatch.delenv("AWS_REGION")
-    assert Stack.named("bot").outputs("WebhookUrl") == [WEBHOOK_URL]
+    assert outputs("bot", "WebhookUrl") == [WEBHOOK_URL]
 
 
 @pytest.mark.parametrize("text", ["stack_name =", "\x00", "default = 3", "default = {deploy = 1}"])
 def test_reports_a_samconfig_that_is_not_valid(text: str) -> None:
     Path("samconfig.toml").write_text(text)
     with pytest.raises(Failure, match=r"samconfig\.toml cannot be read"):
-        Stack.named(None)
+        DeployedStack.named(None)
 
 
 def test_reports_missing_outputs() -> None:
     deploy("inline", mode="inline")
-    with pytest.raises(Failure, match="Mode=inline"):
-        Stack.named("inline").outputs("TaskQueueUrl")
+    with pytest.raises(Failure, match=r"Mode=inline.* Or name it\."):
+        outputs("inline", "TaskQueueUrl")

@@ -10,16 +10,7 @@ from infra.cli.times import ago, timestamp
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [
-        ("90s", 90),
-        ("30m", 1800),
-        ("2h", 7200),
-        ("3d", 259_200),
-        ("1w", 604_800),
-        ("1d12h", 129_600),
-        ("1d 12h", 129_600),
-        ("1.5H", 5400),
-    ],
+    [("90s", 90), ("30m", 1800), ("1w", 604_800), ("1d 12h", 129_600), ("1.5H", 5400)],
 )
 def test_reads_durations(text: str, seconds: float) -> None:
     assert time.time() - ago(text) == pytest.approx(seconds, abs=1)

@@ -1,4 +1,4 @@
-"""A copy of the project in which the tests run the commands and change the bot."""
+"""A copy of the project, in which the tests run commands and change the bot."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[4]
 WAIT_SECONDS = 60.0
 
 
-class Command:
+class BackgroundCommand:
     """A command that runs in the background; its output goes to a file."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Command:
         return self._file.read_text()
 
     def wait_for(self, text: str, *, times: int = 1) -> None:
-        """Wait until the output contains `text` so many times."""
+        """Wait until the output contains `text` at least that many times."""
         deadline = time.monotonic() + WAIT_SECONDS
         while self.output.count(text) < times:
             assert time.monotonic() < deadline, f"{text!r} is missing:\n{self.output}"
@@ -48,8 +48,8 @@ class Command:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send a signal as a terminal or `kill` does, and return the exit code."""
-        of_terminal = number in (signal.SIGINT, signal.SIGHUP)
-        (os.killpg if of_terminal else os.kill)(self.process.pid, number)
+        from_terminal = number in (signal.SIGINT, signal.SIGHUP)
+        (os.killpg if from_terminal else os.kill)(self.process.pid, number)
         return self.process.wait(WAIT_SECONDS)
 
     def url(self, label: str) -> str:
@@ -58,7 +58,7 @@ class Command:
         return found[1]
 
 
-Start = Callable[..., Command]
+Start = Callable[..., BackgroundCommand]
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(checkout: Path) -> Iterator[Start]:
-    """Starts a command in the copy: its arguments, and settings for its environment."""
+    """Start a command in the copy, with arguments and environment variables."""
     with contextlib.ExitStack() as stack:
 
-        def start_command(*arguments: str, **settings: str) -> Command:
-            command = Command(checkout, arguments, settings)
+        def start_command(*arguments: str, **settings: str) -> BackgroundCommand:
+            command = BackgroundCommand(checkout, arguments, settings)
             stack.enter_context(command.process)
             stack.callback(command.process.kill)
             return command

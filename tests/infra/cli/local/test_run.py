@@ -1,4 +1,4 @@
-"""`run` as a person uses it: start it, change the bot, stop it."""
+"""`gidgetlambda run`, as a person uses it: start it, change the bot, stop it."""
 
 import re
 import shlex
@@ -13,31 +13,15 @@ import httpx
 import pytest
 
 from infra.sandbox import ALICE_TOKEN, BOT, BOT_TOKEN, Sandbox
-from tests.infra.cli.local.conftest import WAIT_SECONDS, Command, Start
+from tests.infra.cli.local.conftest import WAIT_SECONDS, BackgroundCommand, Start
 
 LAST_LINE = "/merge_requests/1/merge\n"
-SLOW_TO_IMPORT = """
-import time
-
-from gidgetlambda import GitLabBot
-
-print("importing")
-time.sleep(1)
-bot = GitLabBot("slow")
-
-@bot.router.register("Issue Hook")
-async def greet(event, gl):
-    await gl.reply(event, "Good morning!")
-"""
-BLOCKING = """
-import time
-
-from gidgetlambda import GitLabBot
-
-bot = GitLabBot("blocking")
-
+SLOW_IMPORT = 'import time\n\nprint("importing")\ntime.sleep({seconds})\n'
+BLOCKING_HANDLER = """
 @bot.router.register("Issue Hook")
 async def block(event, gl):
+    import time
+
     print("blocked")
     time.sleep(600)
 """
@@ -55,7 +39,7 @@ def bot_file(checkout: Path) -> Path:
 
 
 @pytest.fixture
-def command(start: Start, port: str) -> Command:
+def command(start: Start, port: str) -> BackgroundCommand:
     """`run` with the sandbox, after it has printed everything."""
     command = start("run", "--port", port)
     command.wait_for(LAST_LINE)
@@ -73,7 +57,7 @@ def wait_until_closed(url: str) -> None:
         time.sleep(0.05)
 
 
-def open_issue(command: Command) -> str:
+def open_issue(command: BackgroundCommand) -> str:
     """Open an issue in the sandbox, and return the first note's text."""
     issues = f"{command.url('Sandbox GitLab')}/api/v4/projects/demo%2Fplayground/issues"
     with httpx.Client(headers={"PRIVATE-TOKEN": ALICE_TOKEN}, trust_env=False) as client:
@@ -84,7 +68,7 @@ def open_issue(command: Command) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_prints_the_answer_and_runs_until_it_is_stopped(
-    command: Command, number: signal.Signals
+    command: BackgroundCommand, number: signal.Signals
 ) -> None:
     assert f"@{BOT} answers:" in command.output
     assert "Thanks for the report @alice!" in command.output
@@ -102,7 +86,7 @@ def test_prints_the_answer_and_runs_until_it_is_stopped(
 def test_ctrl_c_while_the_bot_is_imported_prints_no_traceback(
     start: Start, port: str, bot_file: Path
 ) -> None:
-    bot_file.write_text('import time\n\nprint("importing")\ntime.sleep(600)\n')
+    bot_file.write_text(SLOW_IMPORT.format(seconds=600))
     command = start("run", "--port", port)
     command.wait_for("importing")
     assert command.stop() == 0
@@ -113,7 +97,7 @@ def test_ctrl_c_while_the_bot_is_imported_prints_no_traceback(
 def test_leaves_nothing_behind_even_if_a_handler_blocks(
     start: Start, port: str, checkout: Path, bot_file: Path, number: signal.Signals
 ) -> None:
-    bot_file.write_text(BLOCKING)
+    bot_file.write_text(bot_file.read_text() + BLOCKING_HANDLER)
     process = checkout / "infra" / "cli" / "local" / "bot_process.py"
     process.write_text(process.read_text().replace("STOP_SECONDS = 10.0", "STOP_SECONDS = 0.5"))
     command = start("run", "--port", port)
@@ -123,7 +107,7 @@ def test_leaves_nothing_behind_even_if_a_handler_blocks(
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_printed_commands_work(command: Command) -> None:
+def test_prints_commands_that_work(command: BackgroundCommand) -> None:
     lines = [line.strip() for line in command.output.splitlines() if line.startswith("  curl ")]
     assert len(lines) == 4
     for line in lines:
@@ -133,16 +117,18 @@ def test_the_printed_commands_work(command: Command) -> None:
     command.wait_for("▸ Merge Request Hook demo/playground!1 by @alice: done")
 
 
-def test_a_saved_change_takes_effect_and_deliveries_wait_for_it(
-    command: Command, bot_file: Path
+def test_deliveries_wait_while_the_bot_restarts_after_a_save(
+    command: BackgroundCommand, bot_file: Path
 ) -> None:
-    bot_file.write_text(SLOW_TO_IMPORT)
+    bot_file.write_text(SLOW_IMPORT.format(seconds=1) + bot_file.read_text())
     command.wait_for("importing")
-    assert open_issue(command).startswith("Good morning!")
+    assert "Thanks for the report" in open_issue(command)
     assert "Saved: handler/bot.py. The bot restarts." in command.output
 
 
-def test_a_syntax_error_does_not_stop_the_running_bot(command: Command, bot_file: Path) -> None:
+def test_a_syntax_error_does_not_stop_the_running_bot(
+    command: BackgroundCommand, bot_file: Path
+) -> None:
     good = bot_file.read_text()
     bot_file.write_text("def (:\n")
     command.wait_for("The bot runs without this change: fix the error above and save the file.")
@@ -166,7 +152,7 @@ def test_a_bot_that_cannot_be_imported_starts_after_the_next_save(
     command.wait_for(f"@{BOT} answers:")
 
 
-def test_a_taken_port_is_reported_and_the_next_one_is_used(start: Start) -> None:
+def test_reports_a_taken_port_and_uses_the_next_one(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         command = start("run", "--port", str(taken))
@@ -193,7 +179,7 @@ def test_works_with_the_owners_gitlab(start: Start, port: str, sandbox: Sandbox)
     assert BOT_TOKEN not in command.output
 
 
-def test_given_secrets_are_not_printed(start: Start, port: str, sandbox: Sandbox) -> None:
+def test_does_not_print_given_secrets(start: Start, port: str, sandbox: Sandbox) -> None:
     settings = {"GL_URL": sandbox.url, "GL_ACCESS_TOKEN": BOT_TOKEN, "GL_SECRET": "given-secret"}
     command = start("run", "--port", port, **settings)
     command.wait_for("Ready.")
@@ -204,8 +190,7 @@ def test_given_secrets_are_not_printed(start: Start, port: str, sandbox: Sandbox
 @pytest.mark.parametrize(
     ("url", "token", "message"),
     [
-        ("http://127.0.0.1:9", BOT_TOKEN, "cannot be reached"),
-        ("{sandbox}", "wrong-token", "answers 401"),
+        ("{sandbox}", "wrong-token", "GitLab answered 401"),
         ("{sandbox}/elsewhere", BOT_TOKEN, "Set GL_URL to GitLab's base URL"),
         ("gitlab.example.com", BOT_TOKEN, "GL_URL must be a URL like"),
     ],
