@@ -165,10 +165,10 @@ def label(which: Label) -> Json:
     }
 
 
-def hook(which: Hook, *, alert_status: str) -> Json:
-    """A hook without its secrets, which no response of GitLab's contains."""
+def hook(which: Hook) -> Json:
+    """Return a hook without its secrets, which no response of GitLab's contains."""
     return {
-        **_pick(which, "id url name description created_at disabled_until"),
+        **_pick(which, "id url name description created_at disabled_until alert_status"),
         **_pick(which, "enable_ssl_verification push_events_branch_filter branch_filter_strategy"),
         **{trigger: trigger in which.triggers for trigger in TRIGGERS},
         "project_id": which.project.id,
@@ -176,7 +176,6 @@ def hook(which: Hook, *, alert_status: str) -> Json:
         "custom_webhook_template": "",
         "custom_headers": [{"key": key} for key in which.custom_headers],
         "url_variables": [],
-        "alert_status": alert_status,
         "token_present": bool(which.token),
         "signing_token_present": bool(which.signing_token),
     }

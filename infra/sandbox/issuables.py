@@ -1,6 +1,6 @@
-"""Issues, merge requests and pushes: open, edit, merge, push, tag, each with its webhooks.
+"""Changes to issues, merge requests and branches, each with its webhooks.
 
-The caller decides whether the user may do it.
+Nothing here checks the user's permission; the API does.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ def open_merge_request(
 
 
 def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
-    """Apply an edit. Closing and reopening fire a webhook of their own."""
+    """Apply an edit. A change of state fires a webhook of its own."""
     _change_state(actor, issuable, change.state_event)
     before = payloads.tracked(issuable)
     _apply(actor, issuable, change)
@@ -79,7 +79,7 @@ def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
 
 
 def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
-    """Merge with a merge commit on the target branch, which fires the push hooks as well."""
+    """Merge with a merge commit, which also fires the push trigger."""
     before = payloads.tracked(merge_request)
     project, target = merge_request.project, merge_request.target_branch
     message = f"Merge branch '{merge_request.source_branch}' into '{target}'"
@@ -100,7 +100,7 @@ def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
 def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -> list[Commit]:
     """Push a commit for each message to a branch, which is created if it does not exist.
 
-    The branch's open merge requests fire an update with the `oldrev`.
+    Each open merge request of the branch fires an update with the `oldrev`.
     """
     before = project.branches.get(branch, payloads.NO_COMMIT)
     commits = [_commit(actor, project, branch, message) for message in messages]
@@ -122,14 +122,14 @@ def tag(actor: Actor, project: Project, name: str) -> None:
 def apply_quick_actions(
     actor: Actor, issuable: Issuable, actions: Iterable[quick_actions.QuickAction]
 ) -> tuple[list[str], list[str]]:
-    """Apply quick actions; return GitLab's sentences about the successes and the failures."""
+    """Apply quick actions; return GitLab's messages about the successes and the failures."""
     done: list[str] = []
     failed: list[str] = []
     for action in actions:
-        change, sentence = quick_actions.translate(action, issuable, actor.user)
+        change, message = quick_actions.translate(action, issuable, actor.user)
         if change:
             edit(actor, issuable, change)
-        (done if change else failed).append(sentence)
+        (done if change else failed).append(message)
     return done, failed
 
 
@@ -144,15 +144,12 @@ def _open(
     **fields: Any,
 ) -> _T:
     text, actions = quick_actions.extract(description)
-    now = actor.instance.now()
-    issuable = kind(
-        id=actor.instance.next_id(kind),
+    issuable = actor.instance.create(
+        kind,
         iid=max(opened, default=0) + 1,
         project=project,
         description=text,
         author=actor.user,
-        created_at=now,
-        updated_at=now,
         labels=[_label(actor, project, name) for name in labels],
         **fields,
     )

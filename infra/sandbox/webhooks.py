@@ -1,7 +1,7 @@
 """Webhooks as GitLab sends them: headers, signature, time limit, history, loop detection.
 
-A thread with an event loop of its own delivers them, so that neither an API response nor a test
-waits for the receiver. `payloads` makes the bodies.
+A thread with its own event loop delivers them, so that neither an API response nor a test waits
+for the receiver. `payloads` makes the bodies.
 
 After https://docs.gitlab.com/user/project/integrations/webhooks/ and
 https://www.standardwebhooks.com/.
@@ -9,7 +9,6 @@ https://www.standardwebhooks.com/.
 
 import asyncio
 import base64
-import binascii
 import fnmatch
 import hashlib
 import hmac
@@ -38,11 +37,9 @@ _RESPONSE_BYTES = 8 * 1024
 _AT_ONCE = 50
 _SENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
-_REMEMBERED_EVENTS = 10_000  # per hook; GitLab deletes them after 7 days instead
+_EVENTS_IN_HISTORY = 10_000  # per hook; GitLab keeps them for 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
-_FAILURES_UNTIL_DISABLED = 40
 _LONGEST_PAUSE = timedelta(hours=24)
-
 
 # `X-Gitlab-Event` by trigger.
 HEADERS = {
@@ -58,22 +55,25 @@ HEADERS = {
 
 
 class Webhooks:
-    """Sends an instance's webhooks and keeps the history of each hook.
+    """The sender of an instance's webhooks, which records the history of each hook.
 
     Args:
-        instance: the instance.
-        timeout: seconds that a receiver may take; 10 in GitLab.
-        disable_failing: whether a hook that keeps failing is paused and, in the end, disabled.
-        transport: delivers webhooks instead of the network.
+        instance: The instance.
+        timeout: The seconds that a receiver may take.
+        disable_failing: Whether a hook that fails repeatedly is paused and finally disabled.
+        transport: Delivers the webhooks instead of the network.
+
+    Attributes:
+        under_way: The number of deliveries that have not finished.
     """
 
     def __init__(
         self,
         instance: Instance,
         *,
-        timeout: float = 10.0,
-        disable_failing: bool = True,
-        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float,
+        disable_failing: bool,
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._instance = instance
         self._timeout = timeout
@@ -88,16 +88,19 @@ class Webhooks:
     def fire(
         self, project: Project, trigger: str, data: dict[str, Any], *, event_uuid: str | None
     ) -> None:
-        """Send `data` to each of the project's hooks with the trigger (as "issues_events").
+        """Send a body to the project's hooks that have a trigger.
 
         Args:
-            event_uuid: the `X-Gitlab-Event-UUID` of the API request that caused this, if it
-                had one: a hook that has already fired under it does not fire again.
+            project: The project.
+            trigger: The trigger, such as "issues_events".
+            data: The body.
+            event_uuid: The `X-Gitlab-Event-UUID` of the API request that caused the event, if it
+                had one. A hook that has already fired under it does not fire again.
         """
         for hook in project.hooks.values():
             if trigger not in hook.triggers or not _wants_branch(hook, trigger, data):
                 continue
-            if self.alert_status(hook) != "executable" or self._is_loop(hook, event_uuid):
+            if hook.alert_status != "executable" or self._is_loop(hook, event_uuid):
                 continue
             chain = event_uuid or str(uuid.uuid4())
             self._chains.setdefault(chain, set()).add(hook.id)
@@ -106,12 +109,17 @@ class Webhooks:
     def send(
         self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
     ) -> Future[HookEvent]:
-        """Send to one hook, disabled or not (test, resend)."""
+        """Send a test or a resend to one hook, even if it is disabled."""
         delivery_id = idempotency_key or str(uuid.uuid4())
         return self._start(hook, trigger, data, str(uuid.uuid4()), delivery_id)
 
     def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
-        """Whether a resend or a test is within the limit of five a minute; if so, count it."""
+        """Return whether a sender may send a test or a resend now, and count it.
+
+        Args:
+            sender: The action, the object that the limit applies to, and the user's id.
+            now: The time, in Unix seconds.
+        """
         recent = [each for each in self._sent.get(sender, ()) if each > now - 60]
         self._sent[sender] = recent
         if len(recent) >= _SENDS_PER_MINUTE:
@@ -119,16 +127,8 @@ class Webhooks:
         recent.append(now)
         return True
 
-    def alert_status(self, hook: Hook) -> str:
-        """The hook's status: `executable`, `temporarily_disabled`, or `disabled` for good."""
-        if hook.failures >= _FAILURES_UNTIL_DISABLED:
-            return "disabled"
-        if hook.disabled_until and hook.disabled_until > self._instance.now():
-            return "temporarily_disabled"
-        return "executable"
-
     def close(self) -> None:
-        """Drop the deliveries under way and end the thread. A later delivery starts a new one."""
+        """Drop the deliveries under way and end the thread. The next delivery starts a new one."""
         self._thread.stop()
 
     def _is_loop(self, hook: Hook, event_uuid: str | None) -> bool:
@@ -174,7 +174,7 @@ class Webhooks:
             secret["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
         event = HookEvent(
             url=hook.url,
-            # In the history, "Issue Hook" is "issue_hooks".
+            # The history calls an "Issue Hook" "issue_hooks".
             trigger=headers["X-Gitlab-Event"].lower().replace(" ", "_") + "s",
             headers=dict.fromkeys(secret, "[REDACTED]") | headers,
             data=data,
@@ -206,7 +206,7 @@ class Webhooks:
         self, hook: Hook, body: bytes, headers: list[tuple[bytes, bytes]]
     ) -> httpx.Response:
         async with httpx.AsyncClient(
-            # Loading the certificates takes long, and plain HTTP needs none.
+            # Loading the certificates is slow, and plain HTTP needs none.
             verify=hook.enable_ssl_verification and hook.url.startswith("https:"),
             timeout=None,
             trust_env=False,
@@ -219,7 +219,7 @@ class Webhooks:
         with self._instance.changing():
             event.id = self._instance.next_id(HookEvent)
             hook.events.append(event)
-            del hook.events[:-_REMEMBERED_EVENTS]
+            del hook.events[:-_EVENTS_IN_HISTORY]
             if event.response_status[:1] in ("2", "3"):
                 hook.failures, hook.disabled_until = 0, None
             elif self._disable_failing:
@@ -228,7 +228,7 @@ class Webhooks:
 
 
 class _DeliveryThread:
-    """A thread with an event loop, started when it is first used, and again after a stop."""
+    """A thread with an event loop. The first delivery, also after a stop, starts it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -236,8 +236,8 @@ class _DeliveryThread:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, delivery: Coroutine[Any, Any, HookEvent]) -> Future[HookEvent]:
-        # The portal's own way to start a task waits for the thread, which can wait for the lock
-        # that the caller holds.
+        # The portal's own methods wait for the thread, which can wait for the lock that the
+        # caller holds.
         with self._guard:
             if self._loop is None:
                 portal = self._running.enter_context(start_blocking_portal(name="sandbox-webhooks"))
@@ -251,17 +251,17 @@ class _DeliveryThread:
 
 
 def sign(signing_token: str, delivery_id: str, timestamp: str, body: bytes) -> str:
-    """The `webhook-signature` of a delivery. Raises ValueError for a malformed signing token."""
+    """Return the `webhook-signature` of a delivery. Raises ValueError like `signing_key`."""
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     digest = hmac.digest(signing_key(signing_token), signed, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def signing_key(signing_token: str) -> bytes:
-    """The key in a signing token. Raises ValueError if it is malformed."""
+    """Return the key in a signing token. Raises ValueError if the token is malformed."""
     try:
         key = base64.b64decode(signing_token.removeprefix(SIGNING_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         key = b""
     if not signing_token.startswith(SIGNING_PREFIX) or len(key) != SIGNING_KEY_BYTES:
         raise ValueError(

@@ -5,9 +5,8 @@ After https://docs.gitlab.com/api/emoji_reactions/.
 
 import re
 
-from starlette.responses import JSONResponse, Response
-
 from .. import entities, notes
+from ..entities import Json
 from ..state import Awardable, AwardEmoji, Commit
 from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
@@ -23,7 +22,7 @@ _AWARD = [f"{path}/{{award_id}}" for path in _AWARDS]
 
 
 @endpoint("POST", *_AWARDS)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json:
     awardable = _awardable(call)
     name = call.params.required("name")
     if not _NAME.fullmatch(name):
@@ -32,16 +31,15 @@ def create(call: Call) -> Response:
         emoji = notes.award(call.actor, awardable, name)
     except ValueError as error:
         raise not_found(f"Award Emoji {error}") from None
-    return JSONResponse(entities.award_emoji(emoji), 201)
+    return entities.award_emoji(emoji)
 
 
 @endpoint("DELETE", *_AWARD)
-def delete(call: Call) -> Response:
+def delete(call: Call) -> None:
     emoji = _find(call)
     if emoji.user is not call.user and not call.user.admin:
         raise unauthorized()
     notes.revoke(call.actor, emoji)
-    return Response(status_code=204)
 
 
 def _awardable(call: Call) -> Awardable:

@@ -3,9 +3,8 @@
 After https://docs.gitlab.com/api/commits/.
 """
 
-from starlette.responses import JSONResponse, Response
-
 from .. import entities, notes
+from ..entities import Json
 from ..state import Commit, Note
 from .call import COMMIT, Call
 from .endpoints import endpoint, index, show
@@ -13,7 +12,7 @@ from .notes import require_text
 
 
 @endpoint("POST", f"{COMMIT}/comments")
-def comment(call: Call) -> Response:
+def comment(call: Call) -> Json:
     commit, params = call.commit, call.params
     body = params.required("note")
     require_text(body)
@@ -25,7 +24,7 @@ def comment(call: Call) -> Response:
         line=params.number("line", 0) or None,
         line_type=params.text("line_type"),
     )
-    return JSONResponse(entities.commit_comment(note), 201)
+    return entities.commit_comment(note)
 
 
 def _commits(call: Call) -> list[Commit]:

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from .. import entities, notes
+from ..entities import Json
 from ..state import Note
 from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
@@ -14,7 +15,7 @@ _DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
 
 
 @endpoint("POST", *_DISCUSSIONS)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json | Response:
     noteable = call.noteable
     return post(
         call,
@@ -25,7 +26,7 @@ def create(call: Call) -> Response:
 
 
 @endpoint("POST", *(f"{path}/notes" for path in _DISCUSSION))
-def reply(call: Call) -> Response:
+def reply(call: Call) -> Json | Response:
     first = _find(call)[0]
     return post(
         call, first.noteable, lambda body: notes.reply(call.actor, first, body), entities.note

@@ -7,7 +7,7 @@ import pytest
 
 from infra.sandbox import ALICE_TOKEN, Sandbox
 from infra.sandbox.server import serve
-from infra.sandbox.state import Instance
+from infra.sandbox.state import Instance, Token
 from tests.infra.sandbox.conftest import Receiver
 
 
@@ -35,7 +35,7 @@ def test_serves_the_instance_below_a_sub_path(receiver: Receiver) -> None:
 
 def seed_two_projects(instance: Instance) -> None:
     carol = instance.add_user("carol")
-    instance.add_token("carol-token", carol)
+    instance.tokens["carol-token"] = Token(user=carol)
     for path in ("group/first", "group/deeper/second"):
         instance.add_project(path).members[carol.id] = 30
 
@@ -61,7 +61,7 @@ def test_names_the_change_that_did_not_happen(sandbox: Sandbox) -> None:
 
 
 def test_an_unknown_user_cannot_act(sandbox: Sandbox) -> None:
-    with pytest.raises(KeyError, match="no user 'mallory' in the sandbox"):
+    with pytest.raises(KeyError, match="the sandbox has no user 'mallory'"):
         sandbox.open_issue("Help", by="mallory")
 
 

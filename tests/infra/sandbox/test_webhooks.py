@@ -269,14 +269,14 @@ def test_pauses_a_failing_hook_and_disables_it_after_forty_failures(receiver: Re
 
         receiver.status = 500
         assert deliveries_of(5) == 4
-        assert sandbox.webhooks.alert_status(hook) == "temporarily_disabled"
+        assert hook.alert_status == "temporarily_disabled"
         clock[0] += timedelta(seconds=61)
         receiver.status = 200
         assert deliveries_of(1) == 1
-        assert (sandbox.webhooks.alert_status(hook), hook.failures) == ("executable", 0)
+        assert (hook.alert_status, hook.failures) == ("executable", 0)
         receiver.status = 500
         assert deliveries_of(41, pause=timedelta(days=2)) == 40
-        assert sandbox.webhooks.alert_status(hook) == "disabled"
+        assert hook.alert_status == "disabled"
 
 
 def test_filters_pushes_by_branch(sandbox: Sandbox, receiver: Receiver) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from infra.sandbox import BOB_TOKEN, BOT_READ_TOKEN, BOT_TOKEN, ROOT_TOKEN, Sandbox
 from infra.sandbox.seed import EXPIRED_TOKEN
+from infra.sandbox.state import Token
 from tests.infra.sandbox.conftest import Connect
 
 ISSUES = "/projects/demo%2Fplayground/issues"
@@ -95,7 +96,7 @@ def test_an_unchanged_response_is_304(alice: httpx.Client) -> None:
 
 
 def test_a_private_project_is_hidden_from_others(sandbox: Sandbox, connect: Connect) -> None:
-    sandbox.instance.add_token("carol-token", sandbox.instance.add_user("carol"))
+    sandbox.instance.tokens["carol-token"] = Token(user=sandbox.instance.add_user("carol"))
     carol = connect("carol-token")
     assert carol.get("/projects/71").json() == {"message": "404 Project Not Found"}
     assert carol.get("/projects").json() == []
