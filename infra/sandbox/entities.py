@@ -169,12 +169,14 @@ def hook(which: Hook) -> Json:
     """Return a hook without its secrets, which no response of GitLab's contains."""
     return {
         **_pick(which, "id url name description created_at disabled_until alert_status"),
-        **_pick(which, "enable_ssl_verification push_events_branch_filter branch_filter_strategy"),
+        "enable_ssl_verification": which.enable_ssl_verification,
         **{trigger: trigger in which.triggers for trigger in TRIGGERS},
         "project_id": which.project.id,
         "repository_update_events": False,
         "custom_webhook_template": "",
-        "custom_headers": [{"key": key} for key in which.custom_headers],
+        "custom_headers": [],
+        "push_events_branch_filter": "",
+        "branch_filter_strategy": "wildcard",
         "url_variables": [],
         "token_present": bool(which.token),
         "signing_token_present": bool(which.signing_token),

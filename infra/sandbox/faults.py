@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
@@ -56,8 +56,9 @@ class Exchange:
         await self._app(dict(self._request.scope), receive, keep)
         return answer
 
-    async def answer(self, answer: list[Message]) -> None:
-        for message in answer:
+    async def pass_on(self) -> None:
+        """Let GitLab act and answer."""
+        for message in await self.act():
             await self._send(message)
 
     async def refuse(self, status: int, headers: dict[str, str], body: str) -> None:
@@ -78,9 +79,12 @@ class Exchange:
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
 
-async def passed(exchange: Exchange) -> None:
-    """Let GitLab act and answer, without a fault."""
-    await exchange.answer(await exchange.act())
+# No fault.
+passed: Fault = Exchange.pass_on
+# The connection breaks, and GitLab does not act.
+dropped: Fault = Exchange.drop
+# GitLab neither acts nor answers.
+silent: Fault = Exchange.hang
 
 
 def refused(status: int, headers: dict[str, str] | None = None, body: str = "") -> Fault:
@@ -96,10 +100,6 @@ def _after_acting(fault: Fault) -> Fault:
     return acting
 
 
-# The connection breaks, and GitLab does not act.
-dropped: Fault = Exchange.drop
-# GitLab neither acts nor answers.
-silent: Fault = Exchange.hang
 # GitLab acts, and the connection breaks before its answer.
 lost = _after_acting(dropped)
 # GitLab acts, and the bot waits for an answer that never comes.
@@ -154,15 +154,6 @@ def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
     return fault
 
 
-class _Planned(NamedTuple):
-    fault: Fault
-    method: str | None
-    path: str
-
-    def matches(self, exchange: Exchange) -> bool:
-        return self.method in (None, exchange.method) and self.path in exchange.path
-
-
 class Faults:
     """An ASGI app that injects faults into some of its requests, and passes the others on.
 
@@ -176,7 +167,7 @@ class Faults:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._guard = threading.Lock()
-        self._planned: list[_Planned] = []
+        self._planned: list[tuple[Fault, str | None, str]] = []
         self.choose: Callable[[Exchange], Fault | None] = lambda exchange: None
 
     def once(
@@ -191,7 +182,7 @@ class Faults:
             times: The number of requests.
         """
         with self._guard:
-            self._planned += [_Planned(fault, method, path)] * times
+            self._planned += [(fault, method, path)] * times
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -205,7 +196,8 @@ class Faults:
     def _next(self, exchange: Exchange) -> Fault | None:
         with self._guard:
             for planned in self._planned:
-                if planned.matches(exchange):
+                fault, method, path = planned
+                if method in (None, exchange.method) and path in exchange.path:
                     self._planned.remove(planned)
-                    return planned.fault
+                    return fault
         return self.choose(exchange)

@@ -280,9 +280,6 @@ class Hook(Record):
     signing_token: str = field(default="", repr=False)
     triggers: set[str] = field(default_factory=lambda: {"push_events"})
     enable_ssl_verification: bool = True
-    push_events_branch_filter: str = ""
-    branch_filter_strategy: str = "wildcard"
-    custom_headers: dict[str, str] = field(default_factory=dict, repr=False)
     failures: int = 0
     disabled_until: datetime | None = None
     events: list[HookEvent] = field(default_factory=list, repr=False)

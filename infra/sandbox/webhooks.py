@@ -9,14 +9,13 @@ https://www.standardwebhooks.com/.
 
 import asyncio
 import base64
-import fnmatch
 import hashlib
 import hmac
 import json
-import re
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ import anyio
 import httpx
 from anyio.from_thread import start_blocking_portal
 
-from .state import Hook, HookEvent, Instance, Project
+from .state import Hook, HookEvent, Instance, Project, User
 
 EVENT_UUID_HEADER = "X-Gitlab-Event-UUID"
 SIGNING_PREFIX = "whsec_"
@@ -35,7 +34,7 @@ SIGNING_KEY_BYTES = 32
 
 _RESPONSE_BYTES = 8 * 1024
 _AT_ONCE = 50
-_SENDS_PER_MINUTE = 5
+_RESENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
 _EVENTS_IN_HISTORY = 10_000  # per hook; GitLab keeps them for 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
@@ -82,7 +81,7 @@ class Webhooks:
         self._thread = _DeliveryThread()
         self._slots = anyio.CapacityLimiter(_AT_ONCE)
         self._chains: dict[str, set[int]] = {}
-        self._sent: dict[tuple[str, int, int], list[float]] = {}
+        self._resends: dict[tuple[int, int], deque[float]] = {}
         self.under_way = 0
 
     def fire(
@@ -98,31 +97,23 @@ class Webhooks:
                 had one. A hook that has already fired under it does not fire again.
         """
         for hook in project.hooks.values():
-            if trigger not in hook.triggers or not _wants_branch(hook, trigger, data):
+            if trigger not in hook.triggers or hook.alert_status != "executable":
                 continue
-            if hook.alert_status != "executable" or self._is_loop(hook, event_uuid):
+            if self._is_loop(hook, event_uuid):
                 continue
             chain = event_uuid or str(uuid.uuid4())
             self._chains.setdefault(chain, set()).add(hook.id)
-            self._start(hook, trigger, data, chain, str(uuid.uuid4()))
+            self._start(hook, HEADERS[trigger], data, chain, str(uuid.uuid4()))
 
-    def send(
-        self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
-    ) -> Future[HookEvent]:
-        """Send a test or a resend to one hook, even if it is disabled."""
-        delivery_id = idempotency_key or str(uuid.uuid4())
-        return self._start(hook, trigger, data, str(uuid.uuid4()), delivery_id)
+    def resend(self, hook: Hook, event: HookEvent) -> Future[HookEvent]:
+        """Send an event of the hook's history again with its id, even if the hook is disabled."""
+        name, chain = event.headers["X-Gitlab-Event"], str(uuid.uuid4())
+        return self._start(hook, name, event.data, chain, event.delivery_id)
 
-    def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
-        """Return whether a sender may send a test or a resend now, and count it.
-
-        Args:
-            sender: The action, the object that the limit applies to, and the user's id.
-            now: The time, in Unix seconds.
-        """
-        recent = [each for each in self._sent.get(sender, ()) if each > now - 60]
-        self._sent[sender] = recent
-        if len(recent) >= _SENDS_PER_MINUTE:
+    def may_resend(self, hook: Hook, user: User, now: float) -> bool:
+        """Return whether the limit permits a resend at `now` (Unix seconds), and count it."""
+        recent = self._resends.setdefault((hook.id, user.id), deque(maxlen=_RESENDS_PER_MINUTE))
+        if len(recent) == _RESENDS_PER_MINUTE and recent[0] > now - 60:
             return False
         recent.append(now)
         return True
@@ -138,7 +129,7 @@ class Webhooks:
         return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
 
     def _start(
-        self, hook: Hook, trigger: str, data: dict[str, Any], chain: str, delivery_id: str
+        self, hook: Hook, event: str, data: dict[str, Any], chain: str, delivery_id: str
     ) -> Future[HookEvent]:
         with self._instance.changing():
             self.under_way += 1
@@ -146,7 +137,7 @@ class Webhooks:
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._instance.version}",
             "Idempotency-Key": delivery_id,
-            "X-Gitlab-Event": HEADERS[trigger],
+            "X-Gitlab-Event": event,
             "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
             "X-Gitlab-Instance": self._instance.url,
             EVENT_UUID_HEADER: chain,
@@ -169,29 +160,27 @@ class Webhooks:
             delivery_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
             signature = sign(hook.signing_token, delivery_id, timestamp, body)
             headers = {**headers, "webhook-signature": signature}
-        secret = dict(hook.custom_headers)
-        if hook.token:
-            secret["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
         event = HookEvent(
             url=hook.url,
             # The history calls an "Issue Hook" "issue_hooks".
             trigger=headers["X-Gitlab-Event"].lower().replace(" ", "_") + "s",
-            headers=dict.fromkeys(secret, "[REDACTED]") | headers,
+            headers=headers | ({"X-Gitlab-Token": "[REDACTED]"} if hook.token else {}),
             data=data,
         )
+        if hook.token:
+            headers |= {"X-Gitlab-Token": hook.token.replace("\n", "").replace("\r", "")}
         async with self._slots:
-            await self._exchange(hook, event, body, secret | headers)
+            await self._exchange(hook, event, body, httpx.Headers(headers, encoding="utf-8"))
         self._record(hook, event)
         return event
 
     async def _exchange(
-        self, hook: Hook, event: HookEvent, body: bytes, headers: dict[str, str]
+        self, hook: Hook, event: HookEvent, body: bytes, headers: httpx.Headers
     ) -> None:
         started = time.monotonic()
-        raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         try:
             with anyio.fail_after(self._timeout):
-                response = await self._post(hook, body, raw_headers)
+                response = await self._post(hook, body, headers)
         except TimeoutError:
             event.internal_error_message = f"execution expired after {self._timeout:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -202,9 +191,7 @@ class Webhooks:
             event.response_body = response.content[:_RESPONSE_BYTES].decode(errors="replace")
         event.execution_duration = time.monotonic() - started
 
-    async def _post(
-        self, hook: Hook, body: bytes, headers: list[tuple[bytes, bytes]]
-    ) -> httpx.Response:
+    async def _post(self, hook: Hook, body: bytes, headers: httpx.Headers) -> httpx.Response:
         async with httpx.AsyncClient(
             # Loading the certificates is slow, and plain HTTP needs none.
             verify=hook.enable_ssl_verification and hook.url.startswith("https:"),
@@ -275,13 +262,3 @@ def _disabled_until(failures: int, now: datetime) -> datetime | None:
         return None
     doublings = min(failures - _FAILURES_UNTIL_PAUSED, 20)
     return now + min(timedelta(minutes=2**doublings), _LONGEST_PAUSE)
-
-
-def _wants_branch(hook: Hook, trigger: str, data: dict[str, Any]) -> bool:
-    pattern = hook.push_events_branch_filter
-    if trigger != "push_events" or not pattern or hook.branch_filter_strategy == "all_branches":
-        return True
-    branch = str(data["ref"]).removeprefix("refs/heads/")
-    if hook.branch_filter_strategy == "regex":
-        return re.search(pattern, branch) is not None
-    return fnmatch.fnmatchcase(branch, pattern)

@@ -28,7 +28,7 @@ def create(call: Call) -> Json:
     if not _NAME.fullmatch(name):
         raise not_found("Award Emoji Name is not a valid emoji name")
     try:
-        emoji = notes.award(call.actor, awardable, name)
+        emoji = notes.award(call, awardable, name)
     except ValueError as error:
         raise not_found(f"Award Emoji {error}") from None
     return entities.award_emoji(emoji)
@@ -39,7 +39,7 @@ def delete(call: Call) -> None:
     emoji = _find(call)
     if emoji.user is not call.user and not call.user.admin:
         raise unauthorized()
-    notes.revoke(call.actor, emoji)
+    notes.revoke(call, emoji)
 
 
 def _awardable(call: Call) -> Awardable:

@@ -17,7 +17,7 @@ def comment(call: Call) -> Json:
     body = params.required("note")
     require_text(body)
     note = notes.comment(
-        call.actor,
+        call,
         commit,
         body,
         path=params.text("path"),

@@ -1,4 +1,9 @@
-"""`…/discussions`: notes with their replies. After https://docs.gitlab.com/api/discussions/."""
+"""`…/discussions`: notes with their replies.
+
+After https://docs.gitlab.com/api/discussions/.
+"""
+
+from functools import partial
 
 from starlette.responses import Response
 
@@ -17,20 +22,14 @@ _DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
 @endpoint("POST", *_DISCUSSIONS)
 def create(call: Call) -> Json | Response:
     noteable = call.noteable
-    return post(
-        call,
-        noteable,
-        lambda body: notes.comment(call.actor, noteable, body, threaded=True),
-        lambda note: entities.discussion([note]),
-    )
+    write = partial(notes.comment, call, noteable, threaded=True)
+    return post(call, noteable, write, lambda note: entities.discussion([note]))
 
 
 @endpoint("POST", *(f"{path}/notes" for path in _DISCUSSION))
 def reply(call: Call) -> Json | Response:
     first = _find(call)[0]
-    return post(
-        call, first.noteable, lambda body: notes.reply(call.actor, first, body), entities.note
-    )
+    return post(call, first.noteable, partial(notes.reply, call, first))
 
 
 def _discussions(call: Call) -> list[list[Note]]:

@@ -61,7 +61,7 @@ def open_issue(call: Call) -> Json:
     title = _validated_title(params.required("title"))
     planner = project.access_level(call.user) >= PLANNER
     issue = issuables.open_issue(
-        call.actor,
+        call,
         project,
         title,
         description=params.text("description") or "",
@@ -82,7 +82,7 @@ def open_merge_request(call: Call) -> Json:
     title = _validated_title(params.required("title"))
     _refuse_branches(project, source, target)
     merge_request = issuables.open_merge_request(
-        call.actor,
+        call,
         project,
         title,
         source_branch=source,
@@ -114,7 +114,7 @@ def update(call: Call) -> Json:
         confidential=params.flag("confidential", None),
         target_branch=params.text("target_branch"),
     )
-    issuables.edit(call.actor, issuable, change)
+    issuables.edit(call, issuable, change)
     return entities.issuable(issuable)
 
 
@@ -128,7 +128,7 @@ def merge(call: Call) -> Json:
     if expected and expected != merge_request.sha:
         message = f"SHA does not match HEAD of source branch: {merge_request.sha}"
         raise ApiError(409, {"message": message})
-    issuables.merge(call.actor, merge_request)
+    issuables.merge(call, merge_request)
     return entities.issuable(merge_request)
 
 

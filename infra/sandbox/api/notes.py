@@ -1,6 +1,7 @@
 """`…/notes` on issues, merge requests and snippets. After https://docs.gitlab.com/api/notes/."""
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.responses import JSONResponse, Response
 
@@ -22,12 +23,7 @@ _FILTERS = {"all_notes": (True, False), "only_comments": (False,), "only_activit
 def create(call: Call) -> Json | Response:
     noteable = call.noteable
     internal = call.params.flag("internal", call.params.flag("confidential", False))
-    return post(
-        call,
-        noteable,
-        lambda body: notes.comment(call.actor, noteable, body, internal=internal),
-        entities.note,
-    )
+    return post(call, noteable, partial(notes.comment, call, noteable, internal=internal))
 
 
 @endpoint("GET", *_NOTES)
@@ -46,7 +42,7 @@ def update(call: Call) -> Json:
     if body is not None:
         if not body.strip():
             raise invalid("body", "is empty")
-        notes.edit(call.actor, note, body)
+        notes.edit(call, note, body)
     return entities.note(note)
 
 
@@ -58,7 +54,10 @@ def delete(call: Call) -> None:
 
 
 def post(
-    call: Call, noteable: Noteable, write: Callable[[str], Note], entity: Callable[[Note], Json]
+    call: Call,
+    noteable: Noteable,
+    write: Callable[[str], Note],
+    entity: Callable[[Note], Json] = entities.note,
 ) -> Json | Response:
     """Apply the quick actions in the call's `body`, and return the entity of the note.
 
@@ -98,7 +97,7 @@ def _apply_allowed(
     if not isinstance(noteable, Issuable):
         return [], []
     if noteable.author is call.user or noteable.project.access_level(call.user) >= PLANNER:
-        return apply_quick_actions(call.actor, noteable, actions)
+        return apply_quick_actions(call, noteable, actions)
     return [], [each.failure for each in actions]
 
 

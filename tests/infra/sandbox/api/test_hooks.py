@@ -113,32 +113,3 @@ def test_does_not_resend_to_another_url(
 
 def test_limits_resends_to_five_a_minute(root: httpx.Client, resend_url: str) -> None:
     assert [root.post(resend_url).status_code for _ in range(6)] == [201] * 5 + [429]
-
-
-def test_a_test_sends_the_newest_object_of_the_project(
-    root: httpx.Client, sandbox: Sandbox, receiver: Receiver
-) -> None:
-    url = f"{HOOKS}/{sandbox.add_hook(receiver.url, triggers=()).id}/test"
-    empty = root.post(f"{url}/issues_events")
-    assert empty.status_code == 422
-    assert empty.json() == {"message": "Ensure the project has issues."}
-    issue = sandbox.open_issue("Help")
-    sandbox.comment(issue, "Hm")
-    sandbox.award(issue, "thumbsup")
-    sandbox.open_merge_request("Fix")
-    for trigger in ("issues", "note", "emoji", "merge_requests", "push"):
-        answer = root.post(f"{url}/{trigger}_events")
-        assert (answer.status_code, answer.json()) == (201, {"message": "201 Created"})
-    assert root.post(f"{url}/nonsense").status_code == 400
-    assert root.post(f"{url}/job_events").status_code == 422
-    events = ["Issue Hook", "Note Hook", "Emoji Hook", "Merge Request Hook", "Push Hook"]
-    assert receiver.events == events
-
-
-def test_a_test_fails_with_its_receiver(
-    root: httpx.Client, sandbox: Sandbox, receiver: Receiver
-) -> None:
-    receiver.status, receiver.body = 500, b"out of order"
-    hook = sandbox.add_hook(receiver.url)
-    answer = root.post(f"{HOOKS}/{hook.id}/test/push_events")
-    assert (answer.status_code, answer.json()) == (422, {"message": "out of order"})
