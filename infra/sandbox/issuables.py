@@ -34,6 +34,8 @@ class NewMergeRequest(TypedDict, total=False):
     labels: Iterable[str]
     assignees: list[User]
     reviewers: list[User]
+    source_branch: str
+    target_branch: str
 
 
 def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewIssue]) -> Issue:
@@ -41,28 +43,15 @@ def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewI
 
 
 def open_merge_request(
-    actor: Actor,
-    project: Project,
-    title: str,
-    *,
-    source_branch: str,
-    target_branch: str,
-    **fields: Unpack[NewMergeRequest],
+    actor: Actor, project: Project, title: str, **fields: Unpack[NewMergeRequest]
 ) -> MergeRequest:
     """Open a merge request. A source branch that does not exist is created with one commit."""
+    source_branch = fields.setdefault("source_branch", f"branch-{len(project.branches)}")
+    fields.setdefault("target_branch", project.default_branch)
     if source_branch not in project.branches:
         _commit(actor, project, source_branch, title)
-    return _open(
-        actor,
-        project,
-        project.merge_requests,
-        MergeRequest,
-        title=title,
-        source_branch=source_branch,
-        target_branch=target_branch,
-        sha=project.branches[source_branch],
-        **fields,
-    )
+    sha, opened = project.branches[source_branch], project.merge_requests
+    return _open(actor, project, opened, MergeRequest, title=title, sha=sha, **fields)
 
 
 def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
@@ -178,13 +167,9 @@ def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
         value = getattr(change, name)
         if value is not None:
             setattr(issuable, name, value)
-    labels = [label.name for label in issuable.labels]
-    wanted = dict.fromkeys(
-        [*(labels if change.labels is None else change.labels), *change.add_labels]
-    )
-    issuable.labels = [
-        _label(actor, issuable.project, name) for name in wanted if name not in change.remove_labels
-    ]
+    kept = [each.name for each in issuable.labels] if change.labels is None else change.labels
+    names = [each for each in (*kept, *change.add_labels) if each not in change.remove_labels]
+    issuable.labels = [_label(actor, issuable.project, name) for name in dict.fromkeys(names)]
 
 
 def _label(actor: Actor, project: Project, name: str) -> Label:

@@ -22,14 +22,8 @@ def comment(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
 def reply(actor: Actor, first: Note, body: str) -> Note:
     """Reply to a note, which starts a discussion if it is not in one."""
     first.threaded = True
-    return comment(
-        actor,
-        first.noteable,
-        body,
-        discussion_id=first.discussion_id,
-        internal=first.internal,
-        threaded=True,
-    )
+    shared = {"discussion_id": first.discussion_id, "internal": first.internal, "threaded": True}
+    return comment(actor, first.noteable, body, **shared)
 
 
 def edit(actor: Actor, note: Note, body: str) -> None:

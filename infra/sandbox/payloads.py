@@ -121,7 +121,7 @@ def push_event(where: Project, *, ref: str, before: str, commits: list[Commit], 
         "user_avatar": by.avatar_url,
         "project_id": where.id,
         "project": described,
-        "commits": [_pushed_commit(each) for each in commits[-_MOST_COMMITS:]],
+        "commits": [{**_commit(each), **_files(each)} for each in commits[-_MOST_COMMITS:]],
         "total_commits_count": len(commits),
         "push_options": {},
         "repository": {
@@ -338,9 +338,8 @@ def _commit(commit: Commit) -> Json:
     }
 
 
-def _pushed_commit(commit: Commit) -> Json:
-    files = {"added": list(commit.added), "modified": list(commit.modified), "removed": []}
-    return {**_commit(commit), **files}
+def _files(commit: Commit) -> Json:
+    return {"added": list(commit.added), "modified": list(commit.modified), "removed": []}
 
 
 def _repository(where: Project) -> Json:

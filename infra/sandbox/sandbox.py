@@ -133,24 +133,11 @@ class Sandbox:
             return issuables.open_issue(actor, self.project, title, **fields)
 
     def open_merge_request(
-        self,
-        title: str,
-        *,
-        source_branch: str = "",
-        target_branch: str = "main",
-        by: str = "alice",
-        **fields: Unpack[NewMergeRequest],
+        self, title: str, *, by: str = "alice", **fields: Unpack[NewMergeRequest]
     ) -> MergeRequest:
         """Open a merge request; the default `source_branch` is a new branch."""
         with self._acting(by) as actor:
-            return issuables.open_merge_request(
-                actor,
-                self.project,
-                title,
-                source_branch=source_branch or f"branch-{len(self.project.branches)}",
-                target_branch=target_branch,
-                **fields,
-            )
+            return issuables.open_merge_request(actor, self.project, title, **fields)
 
     def edit(self, issuable: Issuable, change: Edit, *, by: str = "alice") -> None:
         with self._acting(by) as actor:

@@ -464,7 +464,5 @@ class Instance:
         """Return the project with an id or a full path."""
         if key.isascii() and key.isdigit():
             return self.projects.get(int(key))
-        for project in self.projects.values():
-            if project.path_with_namespace.lower() == key.lower():
-                return project
-        return None
+        path, projects = key.lower(), self.projects.values()
+        return next((each for each in projects if each.path_with_namespace.lower() == path), None)

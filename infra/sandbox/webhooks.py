@@ -99,10 +99,11 @@ class Webhooks:
         for hook in project.hooks.values():
             if trigger not in hook.triggers or hook.alert_status != "executable":
                 continue
-            if self._is_loop(hook, event_uuid):
-                continue
             chain = event_uuid or str(uuid.uuid4())
-            self._chains.setdefault(chain, set()).add(hook.id)
+            fired = self._chains.setdefault(chain, set())
+            if hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN:
+                continue
+            fired.add(hook.id)
             self._start(hook, HEADERS[trigger], data, chain, str(uuid.uuid4()))
 
     def resend(self, hook: Hook, event: HookEvent) -> Future[HookEvent]:
@@ -121,12 +122,6 @@ class Webhooks:
     def close(self) -> None:
         """Drop the deliveries under way and end the thread. The next delivery starts a new one."""
         self._thread.stop()
-
-    def _is_loop(self, hook: Hook, event_uuid: str | None) -> bool:
-        if not event_uuid:
-            return False
-        fired = self._chains.get(event_uuid, set())
-        return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
 
     def _start(
         self, hook: Hook, event: str, data: dict[str, Any], chain: str, delivery_id: str

@@ -54,7 +54,9 @@ def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[B
     return [
         *(route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES),
         route("POST", "/api", "/graphql", graphql.execute),
-        Route(_REST + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route(
+            _REST + "/{rest:path}", _not_found, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
+        ),
     ]
 
 
@@ -108,5 +110,5 @@ def _cacheable(response: Response, known: str | None) -> Response:
     return response
 
 
-async def _unknown(request: Request) -> Response:
+async def _not_found(request: Request) -> Response:
     return JSONResponse({"error": "404 Not Found"}, 404)

@@ -5,6 +5,7 @@ https://docs.gitlab.com/security/rate_limits/.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 from ..state import Instance, Token
@@ -45,8 +46,7 @@ class RateLimiter:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._window = 0
-        self._seen: dict[int, int] = {}
+        self._requests: Counter[tuple[int, int]] = Counter()
 
     def count(self, user_id: int, now: float) -> dict[str, str]:
         """Count a request and return the headers of its response.
@@ -58,11 +58,9 @@ class RateLimiter:
         Raises:
             ApiError: 429, because the user has reached the limit.
         """
-        window = math.floor(now / _WINDOW_SECONDS)
-        if window != self._window:
-            self._window = window
-            self._seen.clear()
-        seen = self._seen[user_id] = self._seen.get(user_id, 0) + 1
+        window = int(now // _WINDOW_SECONDS)
+        self._requests[user_id, window] += 1
+        seen = self._requests[user_id, window]
         reset = (window + 1) * _WINDOW_SECONDS
         headers = {
             "RateLimit-Limit": str(self._limit),

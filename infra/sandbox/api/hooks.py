@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from .. import entities
 from ..entities import Json
-from ..state import MAINTAINER, TRIGGERS, Hook, HookEvent
+from ..state import MAINTAINER, TRIGGERS, Hook
 from ..webhooks import signing_key
 from .call import Call
 from .endpoints import endpoint, index, show
@@ -20,12 +20,7 @@ from .pagination import page
 _HOOKS = "/projects/{id}/hooks"
 _HOOK = f"{_HOOKS}/{{hook_id}}"
 _EVENTS_PER_PAGE = 20
-
-_CATEGORIES = {
-    "successful": range(200, 300),
-    "client_failure": range(400, 500),
-    "server_failure": range(500, 600),
-}
+_FIRST_DIGITS = {"successful": "2", "client_failure": "4", "server_failure": "5"}
 
 
 @endpoint("POST", _HOOKS)
@@ -58,8 +53,13 @@ def delete(call: Call) -> None:
 
 @endpoint("GET", f"{_HOOK}/events")
 def events(call: Call) -> Response:
-    status = call.params.text("status")
-    found = [each for each in reversed(_find(call).events) if _has_status(each, status)]
+    wanted = call.params.text("status")
+    found = [
+        event
+        for event in reversed(_find(call).events)
+        if wanted in (None, event.response_status)
+        or event.response_status[0] == _FIRST_DIGITS.get(wanted)
+    ]
     return page(call, found, entities.hook_event, most=_EVENTS_PER_PAGE)
 
 
@@ -116,13 +116,6 @@ def _validated_signing_token(text: str) -> str:
     except ValueError:
         raise invalid_field("signing_token", "is invalid") from None
     return text
-
-
-def _has_status(event: HookEvent, wanted: str | None) -> bool:
-    status = event.response_status
-    if wanted in _CATEGORIES:
-        return status.isdigit() and int(status) in _CATEGORIES[wanted]
-    return wanted in (None, status)
 
 
 index(_HOOKS, find=_all, entity=entities.hook)

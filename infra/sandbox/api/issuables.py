@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from .. import entities, issuables
 from ..entities import Json
-from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, MergeRequest, Project, User
+from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, Project, User
 from .call import ISSUE, MERGE_REQUEST, Call
 from .endpoints import endpoint, show
 from .errors import ApiError, invalid_field, unauthorized
@@ -121,7 +121,9 @@ def update(call: Call) -> Json:
 @endpoint("PUT", f"{MERGE_REQUEST}/merge")
 def merge(call: Call) -> Json:
     merge_request = call.merge_request
-    _require_merger(call, merge_request)
+    protected = merge_request.target_branch == call.project.default_branch
+    if call.project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
+        raise unauthorized()
     if merge_request.state != "opened" or merge_request.draft:
         raise ApiError(405, {"message": "405 Method Not Allowed"})
     expected = call.params.text("sha")
@@ -171,17 +173,8 @@ def _refuse_branches(project: Project, source: str, target: str) -> None:
         raise ApiError(422, {"message": [message]})
     for other in project.merge_requests.values():
         if (other.state, other.source_branch, other.target_branch) == ("opened", source, target):
-            message = (
-                f"Another open merge request already exists for this source branch: !{other.iid}"
-            )
-            raise ApiError(409, {"message": [message]})
-
-
-def _require_merger(call: Call, merge_request: MergeRequest) -> None:
-    project = merge_request.project
-    protected = merge_request.target_branch == project.default_branch
-    if project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
-        raise unauthorized()
+            message = "Another open merge request already exists for this source branch"
+            raise ApiError(409, {"message": [f"{message}: !{other.iid}"]})
 
 
 show(ISSUE, MERGE_REQUEST, find=_issuable, entity=entities.issuable)
