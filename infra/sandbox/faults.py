@@ -1,4 +1,4 @@
-"""Faults between a bot and GitLab, injected on purpose by an ASGI app around the sandbox's.
+"""Faults between a bot and GitLab, which an ASGI app around the sandbox's injects.
 
 faults = Faults(sandbox.app)
 faults.once(lost, method="POST")
@@ -20,7 +20,7 @@ from ..testing import breakage
 
 
 class Exchange:
-    """One request of a bot, and the ways to treat it.
+    """A request of a bot, with the ways to handle it.
 
     Args:
         app: The sandbox's.
@@ -75,7 +75,7 @@ class Exchange:
         await breakage.hang(self._request.receive)
 
 
-# Decides whether GitLab acts on a request, and what the bot receives.
+# Decides whether GitLab acts on a request, and which answer the bot receives.
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
 

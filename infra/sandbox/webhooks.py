@@ -3,8 +3,7 @@
 A thread with its own event loop delivers them, so that neither an API response nor a test waits
 for the receiver. `payloads` makes the bodies.
 
-After https://docs.gitlab.com/user/project/integrations/webhooks/ and
-https://www.standardwebhooks.com/.
+https://docs.gitlab.com/user/project/integrations/webhooks/ and https://www.standardwebhooks.com/
 """
 
 import asyncio
@@ -29,19 +28,16 @@ from anyio.from_thread import start_blocking_portal
 from .state import Hook, HookEvent, Instance, Project, User
 
 EVENT_UUID_HEADER = "X-Gitlab-Event-UUID"
-SIGNING_PREFIX = "whsec_"
-SIGNING_KEY_BYTES = 32
-
 _RESPONSE_BYTES = 8 * 1024
-_AT_ONCE = 50
+_CONCURRENT_DELIVERIES = 50
 _RESENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
 _EVENTS_IN_HISTORY = 10_000  # per hook; GitLab keeps them for 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
 _LONGEST_PAUSE = timedelta(hours=24)
 
-# `X-Gitlab-Event` by trigger.
-HEADERS = {
+# The `X-Gitlab-Event` header of each trigger that fires.
+_EVENTS = {
     "push_events": "Push Hook",
     "tag_push_events": "Tag Push Hook",
     "issues_events": "Issue Hook",
@@ -79,7 +75,7 @@ class Webhooks:
         self._disable_failing = disable_failing
         self._transport = transport
         self._thread = _DeliveryThread()
-        self._slots = anyio.CapacityLimiter(_AT_ONCE)
+        self._slots = anyio.CapacityLimiter(_CONCURRENT_DELIVERIES)
         self._chains: dict[str, set[int]] = {}
         self._resends: dict[tuple[int, int], deque[float]] = {}
         self.under_way = 0
@@ -102,17 +98,18 @@ class Webhooks:
             chain = event_uuid or str(uuid.uuid4())
             fired = self._chains.setdefault(chain, set())
             if hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN:
-                continue
+                continue  # a loop
             fired.add(hook.id)
-            self._start(hook, HEADERS[trigger], data, chain, str(uuid.uuid4()))
+            self._start(hook, _EVENTS[trigger], data, chain, str(uuid.uuid4()))
 
     def resend(self, hook: Hook, event: HookEvent) -> Future[HookEvent]:
         """Send an event of the hook's history again with its id, even if the hook is disabled."""
         name, chain = event.headers["X-Gitlab-Event"], str(uuid.uuid4())
         return self._start(hook, name, event.data, chain, event.delivery_id)
 
-    def may_resend(self, hook: Hook, user: User, now: float) -> bool:
-        """Return whether the limit permits a resend at `now` (Unix seconds), and count it."""
+    def may_resend(self, hook: Hook, user: User) -> bool:
+        """Return whether the rate limit permits a resend by the user, and count it."""
+        now = self._instance.now().timestamp()
         recent = self._resends.setdefault((hook.id, user.id), deque(maxlen=_RESENDS_PER_MINUTE))
         if len(recent) == _RESENDS_PER_MINUTE and recent[0] > now - 60:
             return False
@@ -210,7 +207,7 @@ class Webhooks:
 
 
 class _DeliveryThread:
-    """A thread with an event loop. The first delivery, also after a stop, starts it."""
+    """A thread with an event loop, which starts at the first delivery, also after a stop."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -241,14 +238,13 @@ def sign(signing_token: str, delivery_id: str, timestamp: str, body: bytes) -> s
 
 def signing_key(signing_token: str) -> bytes:
     """Return the key in a signing token. Raises ValueError if the token is malformed."""
+    prefix, _, encoded = signing_token.partition("_")
     try:
-        key = base64.b64decode(signing_token.removeprefix(SIGNING_PREFIX), validate=True)
+        key = base64.b64decode(encoded, validate=True)
     except ValueError:
         key = b""
-    if not signing_token.startswith(SIGNING_PREFIX) or len(key) != SIGNING_KEY_BYTES:
-        raise ValueError(
-            f"a signing token is {SIGNING_PREFIX!r} followed by {SIGNING_KEY_BYTES} bytes in base64"
-        )
+    if prefix != "whsec" or len(key) != 32:
+        raise ValueError("a signing token is 'whsec_' followed by 32 bytes in base64")
     return key
 
 

@@ -1,7 +1,6 @@
 """Authentication and rate limits.
 
-After https://docs.gitlab.com/api/rest/authentication/ and
-https://docs.gitlab.com/security/rate_limits/.
+https://docs.gitlab.com/api/rest/authentication/ and https://docs.gitlab.com/security/rate_limits/
 """
 
 import math

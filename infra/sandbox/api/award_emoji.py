@@ -1,6 +1,6 @@
 """`…/award_emoji` on issues, merge requests, snippets and their notes.
 
-After https://docs.gitlab.com/api/emoji_reactions/.
+https://docs.gitlab.com/api/emoji_reactions/
 """
 
 import re

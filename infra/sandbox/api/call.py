@@ -1,4 +1,4 @@
-"""One authenticated API request, and the objects that its path names."""
+"""An authenticated API request, and the objects that its path names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ class Call(Actor):
         return found[number]
 
     def may_see(self, thing: Issue | Note) -> bool:
-        """Return whether an issue or note is for everybody, the user's own, or for their role."""
+        """Return whether the user may see an issue or note, which may be confidential."""
         hidden = thing.confidential if isinstance(thing, Issue) else thing.internal
         assignees = thing.assignees if isinstance(thing, Issue) else ()
         if not hidden or self.user in (thing.author, *assignees):
@@ -111,6 +111,6 @@ class Call(Actor):
         return thing.project.access_level(self.user) >= PLANNER
 
     def require(self, level: int, *, unless: bool = False) -> None:
-        """Refuse a user whose access level in the project is too low, `unless` it is irrelevant."""
+        """Refuse a user with a lower access level in the project, `unless` the condition holds."""
         if not unless and self.project.access_level(self.user) < level:
             raise ApiError(403, {"message": "403 Forbidden"})

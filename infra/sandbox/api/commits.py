@@ -1,6 +1,6 @@
 """`/projects/:id/repository/commits` and the comments on them.
 
-After https://docs.gitlab.com/api/commits/.
+https://docs.gitlab.com/api/commits/
 """
 
 from .. import entities, notes

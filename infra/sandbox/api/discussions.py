@@ -1,6 +1,6 @@
 """`…/discussions`: notes with their replies.
 
-After https://docs.gitlab.com/api/discussions/.
+https://docs.gitlab.com/api/discussions/
 """
 
 from functools import partial

@@ -16,7 +16,7 @@ Endpoint = Callable[[Call], Any]
 _E = TypeVar("_E", bound=Endpoint)
 _T = TypeVar("_T")
 
-# Method, path below `/api/v4`, function.
+# The method, the path below `/api/v4` and the function of each endpoint.
 ROUTES: list[tuple[str, str, Endpoint]] = []
 
 

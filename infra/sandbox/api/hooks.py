@@ -1,6 +1,6 @@
 """`/projects/:id/hooks`: webhooks, their history and resends.
 
-After https://docs.gitlab.com/api/project_webhooks/. No response contains a hook's secrets.
+https://docs.gitlab.com/api/project_webhooks/
 """
 
 import asyncio
@@ -70,7 +70,7 @@ async def resend(call: Call) -> Json:
     if event.url != hook.url:
         message = "The hook URL has changed. This log entry cannot be retried."
         raise ApiError(422, {"message": message})
-    if not call.webhooks.may_resend(hook, call.user, call.instance.now().timestamp()):
+    if not call.webhooks.may_resend(hook, call.user):
         message = "This endpoint has been requested too many times. Try again later."
         raise ApiError(429, {"message": {"error": message}})
     sent = await asyncio.wrap_future(call.webhooks.resend(hook, event))

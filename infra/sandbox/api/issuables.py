@@ -1,6 +1,6 @@
 """`/projects/:id/issues` and `/projects/:id/merge_requests`.
 
-After https://docs.gitlab.com/api/issues/ and https://docs.gitlab.com/api/merge_requests/.
+https://docs.gitlab.com/api/issues/ and https://docs.gitlab.com/api/merge_requests/
 """
 
 from collections.abc import Callable, Iterable

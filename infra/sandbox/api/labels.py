@@ -1,4 +1,7 @@
-"""`/projects/:id/labels`. After https://docs.gitlab.com/api/labels/."""
+"""`/projects/:id/labels`.
+
+https://docs.gitlab.com/api/labels/
+"""
 
 import re
 

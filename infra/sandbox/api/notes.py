@@ -1,4 +1,7 @@
-"""`…/notes` on issues, merge requests and snippets. After https://docs.gitlab.com/api/notes/."""
+"""`…/notes` on issues, merge requests and snippets.
+
+https://docs.gitlab.com/api/notes/
+"""
 
 from collections.abc import Callable
 from functools import partial

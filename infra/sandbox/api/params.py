@@ -17,13 +17,13 @@ _D = TypeVar("_D")
 
 
 class Params:
-    """Parameters by name, which its methods convert to the documented types.
+    """The parameters of a request.
 
-    The methods treat `null` as a missing parameter, and raise ApiError for a value of another
-    type.
+    Each method converts a parameter to its documented type, treats `null` as a missing one, and
+    raises ApiError for an invalid value.
 
     Args:
-        values: The parameters as they are sent.
+        values: The parameters by name, as the client sent them.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""`/projects` and their members. After https://docs.gitlab.com/api/projects/."""
+"""`/projects` and their members.
+
+https://docs.gitlab.com/api/projects/
+"""
 
 from starlette.responses import Response
 

@@ -1,4 +1,7 @@
-"""`/user`, `/users` and `/version`. After https://docs.gitlab.com/api/users/."""
+"""`/user`, `/users` and `/version`.
+
+https://docs.gitlab.com/api/users/
+"""
 
 from .. import entities
 from ..entities import Json
