@@ -29,7 +29,7 @@ class ReceivedDelivery:
 
 
 @dataclass
-class Receiver:
+class WebhookReceiver:
     """An endpoint for webhooks that records deliveries and answers with `status` and `body`."""
 
     url: str = ""
@@ -49,17 +49,17 @@ class Receiver:
 
 
 @pytest.fixture(scope="session")
-def served_receiver() -> Iterator[Receiver]:
+def served_receiver() -> Iterator[WebhookReceiver]:
     """For `receiver` alone: one server for all tests."""
-    receiver = Receiver()
+    receiver = WebhookReceiver()
     with serve(receiver) as url:
         receiver.url = f"{url}/webhook"
         yield receiver
 
 
 @pytest.fixture
-def receiver(served_receiver: Receiver) -> Receiver:
-    new = Receiver(url=served_receiver.url)
+def receiver(served_receiver: WebhookReceiver) -> WebhookReceiver:
+    new = WebhookReceiver(url=served_receiver.url)
     served_receiver.__dict__.update(new.__dict__)
     return served_receiver
 

@@ -1,4 +1,4 @@
-"""Webhooks over the API: create, change, test, resend."""
+"""Webhooks over the API."""
 
 import base64
 
@@ -6,14 +6,14 @@ import httpx
 import pytest
 
 from infra.sandbox import Sandbox
-from tests.infra.sandbox.conftest import Receiver
+from tests.infra.sandbox.conftest import WebhookReceiver
 
 HOOKS = "/projects/demo%2Fplayground/hooks"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def resend_url(sandbox: Sandbox, receiver: Receiver) -> str:
+def resend_url(sandbox: Sandbox, receiver: WebhookReceiver) -> str:
     """The address that resends a hook's only event."""
     hook = sandbox.add_hook(receiver.url, signing_token=SIGNING_TOKEN)
     sandbox.open_issue("Help")
@@ -21,19 +21,16 @@ def resend_url(sandbox: Sandbox, receiver: Receiver) -> str:
     return f"{HOOKS}/{hook.id}/events/{event.id}/resend"
 
 
-def test_no_response_contains_a_hooks_secrets(root: httpx.Client) -> None:
+def test_creates_shows_and_deletes_a_hook_without_its_secrets(root: httpx.Client) -> None:
     fields = {"url": "http://127.0.0.1:9/", "token": "the secret", "signing_token": SIGNING_TOKEN}
     created = root.post(HOOKS, json=fields)
     hook = created.json()
     assert created.status_code == 201
     assert (hook["token_present"], hook["signing_token_present"]) == (True, True)
-    for response in (created, root.get(HOOKS), root.get(f"{HOOKS}/{hook['id']}")):
+    url = f"{HOOKS}/{hook['id']}"
+    for response in (created, root.get(HOOKS), root.get(url)):
         assert "the secret" not in response.text
         assert SIGNING_TOKEN not in response.text
-
-
-def test_deletes_a_hook(root: httpx.Client, sandbox: Sandbox) -> None:
-    url = f"{HOOKS}/{sandbox.add_hook('http://127.0.0.1:9/').id}"
     assert root.delete(url).status_code == 204
     assert root.get(url).status_code == 404
 
@@ -65,7 +62,7 @@ def test_a_new_url_resets_the_token(root: httpx.Client, sandbox: Sandbox) -> Non
 
 
 def test_the_history_has_pages_of_twenty_and_a_status_filter(
-    root: httpx.Client, sandbox: Sandbox, receiver: Receiver
+    root: httpx.Client, sandbox: Sandbox, receiver: WebhookReceiver
 ) -> None:
     hook = sandbox.add_hook(receiver.url)
     issue = sandbox.open_issue("Help")
@@ -85,7 +82,7 @@ def test_the_history_has_pages_of_twenty_and_a_status_filter(
 
 
 def test_a_resent_event_keeps_its_id(
-    root: httpx.Client, receiver: Receiver, resend_url: str
+    root: httpx.Client, receiver: WebhookReceiver, resend_url: str
 ) -> None:
     answer = root.post(resend_url)
     assert (answer.status_code, answer.json()) == (201, {"response_status": 200})
@@ -96,12 +93,8 @@ def test_a_resent_event_keeps_its_id(
     assert again.headers["x-gitlab-webhook-uuid"] != first.headers["x-gitlab-webhook-uuid"]
 
 
-def test_does_not_resend_an_unknown_event(root: httpx.Client, resend_url: str) -> None:
-    assert root.post(resend_url.replace("/events/8", "/events/9")).status_code == 404
-
-
 def test_does_not_resend_to_another_url(
-    root: httpx.Client, sandbox: Sandbox, receiver: Receiver, resend_url: str
+    root: httpx.Client, sandbox: Sandbox, receiver: WebhookReceiver, resend_url: str
 ) -> None:
     (hook,) = sandbox.project.hooks.values()
     hook.url += "/elsewhere"

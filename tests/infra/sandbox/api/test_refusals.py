@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from infra.sandbox import ALICE_TOKEN, BOB_TOKEN, BOT_TOKEN, Sandbox
+from infra.sandbox.seed import EXPIRED_TOKEN
 from tests.infra.sandbox.conftest import Connect
 
 ALICE, BOB, BOT = ALICE_TOKEN, BOB_TOKEN, BOT_TOKEN
@@ -20,6 +21,7 @@ TWIN = "message: Another open merge request already exists for this source branc
     ("token", "line", "fields", "status", "text"),
     # A path is below the project, unless it begins with two slashes.
     [
+        (EXPIRED_TOKEN, "GET //user", {}, 401, "error: invalid_token"),
         (ALICE, "GET //nothing", {}, 404, "error: 404 Not Found"),
         (ALICE, "GET //users/99", {}, 404, "message: 404 User Not Found"),
         (ALICE, "GET //projects/9", {}, 404, "message: 404 Project Not Found"),
