@@ -35,7 +35,7 @@ def post(client: httpx.Client, timeout: float = 5) -> int | str:
 
 
 def kill(exchange: Exchange) -> None:
-    """Stands for the end of the bot's process."""
+    pass
 
 
 @pytest.mark.parametrize(
