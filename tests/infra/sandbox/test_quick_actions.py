@@ -1,4 +1,4 @@
-"""Quick actions are separated from text."""
+"""The extraction of quick actions from text."""
 
 import pytest
 

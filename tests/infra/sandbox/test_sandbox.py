@@ -1,4 +1,4 @@
-"""The sandbox as tests and benchmarks use it."""
+"""The interface of the sandbox for tests and benchmarks."""
 
 import threading
 
@@ -8,14 +8,14 @@ import pytest
 from infra.sandbox import ALICE_TOKEN, Sandbox
 from infra.sandbox.server import serve
 from infra.sandbox.state import Instance, Token
-from tests.infra.sandbox.conftest import WebhookReceiver
+from tests.infra.sandbox.conftest import HookReceiver
 
 
 def get(url: str, token: str = ALICE_TOKEN) -> httpx.Response:
     return httpx.get(url, headers={"PRIVATE-TOKEN": token}, trust_env=False)
 
 
-def test_serves_the_instance_below_a_sub_path(receiver: WebhookReceiver) -> None:
+def test_serves_the_instance_below_a_sub_path(receiver: HookReceiver) -> None:
     sandbox = Sandbox()
     with serve(sandbox, sub_path="/gitlab") as url:
         assert url.endswith("/gitlab")
@@ -65,7 +65,7 @@ def test_an_unknown_user_cannot_act(sandbox: Sandbox) -> None:
         sandbox.open_issue("Help", by="mallory")
 
 
-def test_delivers_again_after_it_was_closed(sandbox: Sandbox, receiver: WebhookReceiver) -> None:
+def test_delivers_again_after_it_is_closed(sandbox: Sandbox, receiver: HookReceiver) -> None:
     sandbox.add_hook(receiver.url)
     sandbox.open_issue("One")
     sandbox.settle()

@@ -6,15 +6,15 @@ import httpx
 import pytest
 
 from infra.sandbox import Sandbox
-from tests.infra.sandbox.conftest import WebhookReceiver
+from tests.infra.sandbox.conftest import HookReceiver
 
 HOOKS = "/projects/demo%2Fplayground/hooks"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def resend_url(sandbox: Sandbox, receiver: WebhookReceiver) -> str:
-    """The address that resends a hook's only event."""
+def resend_url(sandbox: Sandbox, receiver: HookReceiver) -> str:
+    """The address that resends the only event of a hook."""
     hook = sandbox.add_hook(receiver.url, signing_token=SIGNING_TOKEN)
     sandbox.open_issue("Help")
     (event,) = sandbox.settle()
@@ -57,7 +57,7 @@ def test_a_new_url_resets_the_token(root: httpx.Client, sandbox: Sandbox) -> Non
 
 
 def test_the_history_has_pages_of_twenty_and_a_status_filter(
-    root: httpx.Client, sandbox: Sandbox, receiver: WebhookReceiver
+    root: httpx.Client, sandbox: Sandbox, receiver: HookReceiver
 ) -> None:
     hook = sandbox.add_hook(receiver.url)
     issue = sandbox.open_issue("Help")
@@ -76,8 +76,8 @@ def test_the_history_has_pages_of_twenty_and_a_status_filter(
     assert {each: len(root.get(f"{url}?status={each}").json()) for each in counts} == counts
 
 
-def test_a_resent_event_keeps_its_id(
-    root: httpx.Client, receiver: WebhookReceiver, resend_url: str
+def test_a_resend_keeps_the_id_and_the_body(
+    root: httpx.Client, receiver: HookReceiver, resend_url: str
 ) -> None:
     answer = root.post(resend_url)
     assert (answer.status_code, answer.json()) == (201, {"response_status": 200})
@@ -89,7 +89,7 @@ def test_a_resent_event_keeps_its_id(
 
 
 def test_does_not_resend_to_another_url(
-    root: httpx.Client, sandbox: Sandbox, receiver: WebhookReceiver, resend_url: str
+    root: httpx.Client, sandbox: Sandbox, receiver: HookReceiver, resend_url: str
 ) -> None:
     (hook,) = sandbox.project.hooks.values()
     hook.url += "/elsewhere"

@@ -1,4 +1,4 @@
-"""Pages of lists, their order, and the links between them."""
+"""The order and the pages of lists, and the links between the pages."""
 
 import httpx
 import pytest
