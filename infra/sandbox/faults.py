@@ -1,9 +1,11 @@
-"""Faults between a bot and GitLab, which an ASGI app around the sandbox's injects.
+"""Faults between a bot and GitLab, injected by an ASGI app around the sandbox's app.
 
-faults = Faults(sandbox.app)
-faults.once(lost, method="POST")
-with server.serve(faults) as url:
-    ...
+    faults = Faults(sandbox.app)
+    faults.once(lost, method="POST")
+    with server.serve(faults) as url:
+        ...
+
+A fault decides whether GitLab acts on a request, and which answer the bot receives.
 """
 
 import asyncio
@@ -23,9 +25,9 @@ class Exchange:
     """A request of a bot, with the ways to handle it.
 
     Args:
-        app: The sandbox's.
+        app: The sandbox's app.
         request: The request.
-        body: Its body.
+        body: The body of the request.
         send: Sends the answer to the bot.
     """
 
@@ -75,11 +77,9 @@ class Exchange:
         await breakage.hang(self._request.receive)
 
 
-# Decides whether GitLab acts on a request, and which answer the bot receives.
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
-
-# No fault.
+# No fault: GitLab acts and answers.
 passed: Fault = Exchange.pass_on
 # The connection breaks, and GitLab does not act.
 dropped: Fault = Exchange.drop
@@ -158,7 +158,7 @@ class Faults:
     """An ASGI app that injects faults into some of its requests, and passes the others on.
 
     Args:
-        app: The sandbox's.
+        app: The sandbox's app.
 
     Attributes:
         choose: Returns the fault for a request, or `None`; `once` takes precedence.

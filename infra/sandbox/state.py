@@ -361,7 +361,7 @@ _FIRST_IDS: dict[type, int] = {
 
 
 class Instance:
-    """One GitLab: its address, its users and projects, and the lock around them.
+    """A GitLab instance: its address, its users and projects, and the lock around them.
 
     Hold `changed` to read state that other threads may change, and `changing()` to change it.
 

@@ -104,11 +104,11 @@ class Call(Actor):
 
     def may_see(self, thing: Issue | Note) -> bool:
         """Return whether the user may see an issue or note, which may be confidential."""
-        hidden = thing.confidential if isinstance(thing, Issue) else thing.internal
-        assignees = thing.assignees if isinstance(thing, Issue) else ()
-        if not hidden or self.user in (thing.author, *assignees):
-            return True
-        return thing.project.access_level(self.user) >= PLANNER
+        if isinstance(thing, Issue):
+            visible = not thing.confidential or self.user in (thing.author, *thing.assignees)
+        else:
+            visible = not thing.internal or self.user is thing.author
+        return visible or thing.project.access_level(self.user) >= PLANNER
 
     def require(self, level: int, *, unless: bool = False) -> None:
         """Refuse a user with a lower access level in the project, `unless` the condition holds."""

@@ -5,7 +5,7 @@ https://docs.gitlab.com/api/commits/
 
 from .. import entities, notes
 from ..entities import Json
-from ..state import Commit, Note
+from ..state import Commit
 from .call import COMMIT, Call
 from .endpoints import endpoint, index, show
 from .notes import require_text
@@ -31,10 +31,6 @@ def _commits(call: Call) -> list[Commit]:
     return list(reversed(call.project.commits.values()))
 
 
-def _comments(call: Call) -> list[Note]:
-    return [note for note in call.commit.notes if not note.system]
-
-
 index("/projects/{id}/repository/commits", find=_commits, entity=entities.commit)
 show(COMMIT, find=lambda call: call.commit, entity=entities.commit)
-index(f"{COMMIT}/comments", find=_comments, entity=entities.commit_comment)
+index(f"{COMMIT}/comments", find=lambda call: call.commit.notes, entity=entities.commit_comment)

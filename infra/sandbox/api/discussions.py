@@ -41,9 +41,9 @@ def _discussions(call: Call) -> list[list[Note]]:
 
 
 def _find(call: Call) -> list[Note]:
-    for notes_in_thread in _discussions(call):
-        if notes_in_thread[0].discussion_id == call.text("discussion_id"):
-            return notes_in_thread
+    for discussion in _discussions(call):
+        if discussion[0].discussion_id == call.text("discussion_id"):
+            return discussion
     raise not_found("Discussion")
 
 
