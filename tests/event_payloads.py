@@ -1,7 +1,7 @@
-"""One webhook body, at least, for each event type that GitLab documents.
+"""At least one webhook body for each event type that GitLab documents.
 
-The sandbox makes the bodies of the events that it can send; the others are in `payloads/`, one
-file each, named after its `X-Gitlab-Event` and a variant: `note_hook.epic.json`.
+The sandbox makes the bodies of the events that it can send. The others are files in `payloads/`,
+named after their `X-Gitlab-Event` and a variant: `note_hook.epic.json`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
 OWN = Path(__file__).with_name("payloads")
 OUTSIDE = Path(__file__).parents[2] / "shared" / "payloads"
+MISSING = "../shared/payloads is missing; only the project's own payloads are tested"
 
 
 class EventPayload(NamedTuple):
-    """A delivery's content. `event` is its `X-Gitlab-Event`."""
+    """The body of a delivery, and its event.
+
+    Attributes:
+        name: The name of the payload in test ids and messages.
+        event: The `X-Gitlab-Event` header.
+        body: The raw body.
+    """
 
     name: str
     event: str
@@ -35,22 +42,19 @@ class EventPayload(NamedTuple):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The body, parsed again at each call, so that tests may change it."""
+        """The parsed body: a new object at each access, which tests may change."""
         parsed: dict[str, Any] = json.loads(self.body)
         return parsed
 
 
 @functools.cache
 def own_payloads() -> tuple[EventPayload, ...]:
-    """The project's own payloads, for `pytest.mark.parametrize("payload", …, ids=str)`."""
-    return (*_sandbox_payloads(), *map(_written, sorted(OWN.glob("*.json"))))
+    """Return the project's own payloads, for `pytest.mark.parametrize("payload", …, ids=str)`."""
+    return (*_sandbox_payloads(), *map(_from_file, sorted(OWN.glob("*.json"))))
 
 
 def outside_payloads() -> list[EventPayload]:
-    """The payloads in `../shared/payloads`, beside this checkout, which are an extra.
-
-    Skips the test if there are none.
-    """
+    """Return the payloads in `../shared/payloads`, or skip the test if there are none."""
     found = []
     for index in sorted(OUTSIDE.glob("*.headers.json")):
         folder = OUTSIDE / index.name.removesuffix(".headers.json")
@@ -60,11 +64,20 @@ def outside_payloads() -> list[EventPayload]:
             events = [event, legacy] if legacy else [event]
             found += [EventPayload(f"{folder.name}/{file}", each, body) for each in events]
     if not found:
-        pytest.skip("outside payloads: not found, only the project's own are tested")
+        pytest.skip(MISSING)
     return found
 
 
-def _written(path: Path) -> EventPayload:
+def outside_signing_vector() -> dict[str, Any]:
+    """Return the signed delivery in `../shared/payloads`, or skip the test if there is none."""
+    path = OUTSIDE / "signing_test_vector.json"
+    if not path.is_file():
+        pytest.skip(MISSING)
+    vector: dict[str, Any] = json.loads(path.read_text())
+    return vector
+
+
+def _from_file(path: Path) -> EventPayload:
     event = path.stem.partition(".")[0].replace("_", " ").title()
     return EventPayload(path.stem, event, path.read_bytes())
 
@@ -98,8 +111,8 @@ def _sandbox_payloads() -> Iterator[EventPayload]:
             "push": lambda: sandbox.push("feature", "One", "Two"),
             "tag_push": lambda: sandbox.tag("v1.0.0"),
         }
-        for what, act in actions.items():
+        for name, act in actions.items():
             act()
             event = sandbox.settle()[-1]
             body = json.dumps(event.data, ensure_ascii=False).encode()
-            yield EventPayload(what, event.headers["X-Gitlab-Event"], body)
+            yield EventPayload(name, event.headers["X-Gitlab-Event"], body)

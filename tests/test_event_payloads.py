@@ -1,4 +1,4 @@
-"""The project's own payloads cover all that GitLab documents."""
+"""The project's own payloads cover the events that GitLab documents."""
 
 from gidgetlambda.router import EVENT_TYPES
 

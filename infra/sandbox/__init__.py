@@ -1,4 +1,4 @@
-"""A sandbox GitLab in memory, available over HTTP: REST API, signed webhooks, HTML pages.
+"""A sandbox GitLab in memory, served over HTTP: REST API, signed webhooks, HTML pages.
 
     from infra.sandbox import Sandbox
     from infra.sandbox.server import serve
@@ -9,8 +9,8 @@
         issue = sandbox.open_issue("It does not start", by="alice")
         sandbox.wait_for(lambda: issue.notes, what="a comment")
 
-It implements what bots call and receive, as GitLab does. It has no git, CI, groups or file
-contents.
+It implements the part of GitLab that bots call, and the webhooks that they receive. It has no
+Git, CI, groups or file contents.
 """
 
 from .sandbox import Sandbox

@@ -1,4 +1,4 @@
-"""A user who changes the state, and the webhooks that GitLab sends about it."""
+"""A user who changes the state, and the webhooks that GitLab sends about the change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +9,10 @@ from .webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One user doing one thing: with an API request, or with a method of the sandbox.
+    """A user who acts through an API request or a method of the sandbox.
 
     Attributes:
-        event_uuid: the `X-Gitlab-Event-UUID` of the API request, if it had one.
+        event_uuid: The `X-Gitlab-Event-UUID` of the API request, if it had one.
     """
 
     user: User
@@ -28,9 +28,7 @@ class Actor:
     ) -> None:
         """Send a webhook to the project's hooks that have the trigger.
 
-        Args:
-            background: whether a background job of GitLab sends it: such a job does not know
-                the event UUID of the request that caused it.
+        In GitLab, a `background` job does not know the event UUID of the request that caused it.
         """
         event_uuid = None if background else self.event_uuid
         self.webhooks.fire(project, trigger, data, event_uuid=event_uuid)

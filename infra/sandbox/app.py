@@ -11,7 +11,7 @@ from .webhooks import Webhooks
 
 
 def create_app(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> ASGIApp:
-    """The app. Faults that are injected on purpose wrap it (`faults`)."""
+    """Return an app that serves the instance, with a limit of API requests per user and minute."""
     routes = [*api.routes(instance, webhooks, rate_limit=rate_limit), *pages.routes(instance)]
     app = Starlette(routes=routes)
 
@@ -24,9 +24,9 @@ def create_app(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> AS
 
 
 def _path_below(instance: Instance, scope: Scope) -> str:
-    """The path below the sub-path, still encoded.
+    """Return the path below the sub-path, still encoded.
 
-    `group%2Fproject` is one segment to GitLab; in a decoded path it would be two.
+    `group%2Fproject` is one segment in GitLab; decoded, it would be two.
     """
     raw = scope.get("raw_path") or scope["path"].encode()
     path = str(raw.partition(b"?")[0].decode("latin-1"))

@@ -1,6 +1,6 @@
-"""The bodies of API responses in GitLab's shapes, as JSON-ready dicts.
+"""The bodies of API responses in GitLab's shapes, as dicts that are ready for JSON.
 
-After https://docs.gitlab.com/api/api_resources/.
+https://docs.gitlab.com/api/api_resources/
 """
 
 from datetime import UTC, datetime
@@ -31,82 +31,84 @@ _TIME_STATS = {
 }
 
 
-def user(who: User) -> Json:
+def user(user: User) -> Json:
     return {
-        **_pick(who, "id username name avatar_url web_url"),
+        **_pick(user, "id username name avatar_url web_url"),
         "public_email": "",
         "state": "active",
         "locked": False,
     }
 
 
-def user_profile(who: User) -> Json:
-    return {**user(who), "created_at": None, "bio": "", "bot": who.bot}
+def user_profile(account: User) -> Json:
+    return {**user(account), "created_at": None, "bio": "", "bot": account.bot}
 
 
-def current_user(who: User) -> Json:
-    profile = {**user_profile(who), "email": who.email, "external": False}
-    return {**profile, "is_admin": True} if who.admin else profile
+def current_user(account: User) -> Json:
+    profile = {**user_profile(account), "email": account.email, "external": False}
+    return {**profile, "is_admin": True} if account.admin else profile
 
 
-def member(where: Project, who: User) -> Json:
+def member(project: Project, account: User) -> Json:
     return {
-        **user(who),
-        "access_level": where.members[who.id],
+        **user(account),
+        "access_level": project.members[account.id],
         "expires_at": None,
         "membership_state": "active",
     }
 
 
-def project(which: Project) -> Json:
+def project(project: Project) -> Json:
     return {
-        **_pick(which, "id name description path path_with_namespace created_at default_branch"),
-        **_pick(which, "web_url visibility"),
-        "name_with_namespace": f"{which.namespace} / {which.name}",
-        "ssh_url_to_repo": which.ssh_url,
-        "http_url_to_repo": which.http_url,
+        **_pick(project, "id name description path path_with_namespace created_at default_branch"),
+        **_pick(project, "web_url visibility"),
+        "name_with_namespace": f"{project.namespace} / {project.name}",
+        "ssh_url_to_repo": project.ssh_url,
+        "http_url_to_repo": project.http_url,
         "avatar_url": None,
-        "namespace": {"name": which.namespace, "full_path": which.namespace, "kind": "group"},
+        "namespace": {"name": project.namespace, "full_path": project.namespace, "kind": "group"},
     }
 
 
-def issuable(which: Issuable) -> Json:
-    """An issue or a merge request."""
-    emoji = [each.name for each in which.awards]
-    full = f"{which.project.path_with_namespace}{which.reference}"
+def issuable(issuable: Issuable) -> Json:
+    """Return an issue or a merge request."""
+    emoji = [each.name for each in issuable.awards]
+    full = f"{issuable.project.path_with_namespace}{issuable.reference}"
     return {
-        **_pick(which, "id iid title description state created_at updated_at closed_at closed_by"),
-        **_pick(which, "assignees author web_url"),
-        "project_id": which.project.id,
-        "labels": sorted(each.name for each in which.labels),
+        **_pick(
+            issuable, "id iid title description state created_at updated_at closed_at closed_by"
+        ),
+        **_pick(issuable, "assignees author web_url"),
+        "project_id": issuable.project.id,
+        "labels": sorted(each.name for each in issuable.labels),
         "milestone": None,
-        "assignee": user(which.assignees[0]) if which.assignees else None,
-        "user_notes_count": sum(not each.system for each in which.notes),
+        "assignee": user(issuable.assignees[0]) if issuable.assignees else None,
+        "user_notes_count": sum(not each.system for each in issuable.notes),
         "upvotes": emoji.count("thumbsup"),
         "downvotes": emoji.count("thumbsdown"),
         "discussion_locked": None,
         "imported": False,
         "imported_from": "none",
-        "references": {"short": which.reference, "relative": which.reference, "full": full},
+        "references": {"short": issuable.reference, "relative": issuable.reference, "full": full},
         "time_stats": _TIME_STATS,
         "task_completion_status": {"count": 0, "completed_count": 0},
-        **(_merge_request_fields(which) if isinstance(which, MergeRequest) else {}),
-        **(_issue_fields(which) if isinstance(which, Issue) else {}),
+        **(_merge_request_fields(issuable) if isinstance(issuable, MergeRequest) else {}),
+        **(_issue_fields(issuable) if isinstance(issuable, Issue) else {}),
     }
 
 
-def note(which: Note) -> Json:
-    noteable = which.noteable
+def note(note: Note) -> Json:
+    noteable = note.noteable
     return {
-        **_pick(which, "id body author created_at updated_at system internal"),
-        "type": "DiscussionNote" if which.threaded else None,
+        **_pick(note, "id body author created_at updated_at system internal"),
+        "type": "DiscussionNote" if note.threaded else None,
         "noteable_id": None if isinstance(noteable, Commit) else noteable.id,
         "noteable_iid": noteable.iid if isinstance(noteable, Issuable) else None,
         "noteable_type": type(noteable).__name__,
         "commit_id": noteable.sha if isinstance(noteable, Commit) else None,
-        "project_id": which.project.id,
-        "resolvable": which.threaded and isinstance(noteable, MergeRequest),
-        "confidential": which.internal,
+        "project_id": note.project.id,
+        "resolvable": note.threaded and isinstance(noteable, MergeRequest),
+        "confidential": note.internal,
         "imported": False,
         "imported_from": "none",
         "commands_changes": {},
@@ -121,43 +123,42 @@ def discussion(notes: list[Note]) -> Json:
     }
 
 
-def commit(which: Commit) -> Json:
-    when = moment(which.created_at)
+def commit(commit: Commit) -> Json:
+    created_at = moment(commit.created_at)
     return {
-        **_pick(which, "title message web_url"),
-        "id": which.sha,
-        "short_id": which.sha[:8],
-        "created_at": when,
-        "parent_ids": list(which.parents),
-        "author_name": which.author.name,
-        "author_email": which.author.email,
-        "authored_date": when,
-        "committer_name": which.author.name,
-        "committer_email": which.author.email,
-        "committed_date": when,
+        **_pick(commit, "title message web_url"),
+        "id": commit.sha,
+        "short_id": commit.sha[:8],
+        "created_at": created_at,
+        "parent_ids": list(commit.parents),
+        "author_name": commit.author.name,
+        "author_email": commit.author.email,
+        "authored_date": created_at,
+        "committer_name": commit.author.name,
+        "committer_email": commit.author.email,
+        "committed_date": created_at,
         "trailers": {},
-        "project_id": which.project.id,
+        "project_id": commit.project.id,
     }
 
 
-def commit_comment(which: Note) -> Json:
-    return {"note": which.body, **_pick(which, "path line line_type author created_at")}
+def commit_comment(note: Note) -> Json:
+    return {"note": note.body, **_pick(note, "path line line_type author created_at")}
 
 
-def award_emoji(which: AwardEmoji) -> Json:
+def award_emoji(award: AwardEmoji) -> Json:
     return {
-        **_pick(which, "id name user created_at"),
-        "updated_at": moment(which.created_at),
-        "awardable_id": which.awardable.id,
-        "awardable_type": type(which.awardable).__name__,
+        **_pick(award, "id name user created_at updated_at"),
+        "awardable_id": award.awardable.id,
+        "awardable_type": type(award.awardable).__name__,
         "url": None,
     }
 
 
-def label(which: Label) -> Json:
+def label(label: Label) -> Json:
     return {
-        **_pick(which, "id name description color"),
-        "description_html": which.description or "",
+        **_pick(label, "id name description color"),
+        "description_html": label.description or "",
         "text_color": "#FFFFFF",
         "subscribed": False,
         "priority": None,
@@ -165,48 +166,47 @@ def label(which: Label) -> Json:
     }
 
 
-def hook(which: Hook, *, alert_status: str) -> Json:
-    """A hook without its secrets, which no response of GitLab's contains."""
+def hook(hook: Hook) -> Json:
+    """Return a hook without its secrets."""
     return {
-        **_pick(which, "id url name description created_at disabled_until"),
-        **_pick(which, "enable_ssl_verification push_events_branch_filter branch_filter_strategy"),
-        **{trigger: trigger in which.triggers for trigger in TRIGGERS},
-        "project_id": which.project.id,
+        **_pick(hook, "id url name description created_at disabled_until alert_status"),
+        "enable_ssl_verification": hook.enable_ssl_verification,
+        **{trigger: trigger in hook.triggers for trigger in TRIGGERS},
+        "project_id": hook.project.id,
         "repository_update_events": False,
         "custom_webhook_template": "",
-        "custom_headers": [{"key": key} for key in which.custom_headers],
+        "custom_headers": [],
+        "push_events_branch_filter": "",
+        "branch_filter_strategy": "wildcard",
         "url_variables": [],
-        "alert_status": alert_status,
-        "token_present": bool(which.token),
-        "signing_token_present": bool(which.signing_token),
+        "token_present": bool(hook.token),
+        "signing_token_present": bool(hook.signing_token),
     }
 
 
-def hook_event(which: HookEvent) -> Json:
+def hook_event(event: HookEvent) -> Json:
     return {
-        **_pick(which, "id url trigger response_headers response_body execution_duration"),
-        "response_status": which.response_status,
-        "request_headers": which.headers,
-        "request_data": which.data,
+        **_pick(event, "id url trigger response_headers response_body execution_duration"),
+        "response_status": event.response_status,
+        "request_headers": event.headers,
+        "request_data": event.data,
     }
 
 
-def moment(when: datetime | None) -> str | None:
-    """A point in time in the format of the API."""
-    if not when:
-        return None
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def moment(time: datetime) -> str:
+    """Return a time in the format of the API."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _issue_fields(which: Issue) -> Json:
-    instance = which.project.instance
-    project_url = instance.api_url(f"/projects/{which.project.id}")
-    url = f"{project_url}/issues/{which.iid}"
+def _issue_fields(issue: Issue) -> Json:
+    instance = issue.project.instance
+    project_url = instance.api_url(f"/projects/{issue.project.id}")
+    url = f"{project_url}/issues/{issue.iid}"
     return {
-        "type": which.issue_type.upper(),
-        "issue_type": which.issue_type,
+        "type": issue.issue_type.upper(),
+        "issue_type": issue.issue_type,
         "due_date": None,
-        "confidential": which.confidential,
+        "confidential": issue.confidential,
         "severity": "UNKNOWN",
         "moved_to_id": None,
         "_links": {
@@ -219,18 +219,18 @@ def _issue_fields(which: Issue) -> Json:
     }
 
 
-def _merge_request_fields(which: MergeRequest) -> Json:
+def _merge_request_fields(merge_request: MergeRequest) -> Json:
     return {
-        **_pick(which, "merge_user merged_at source_branch target_branch reviewers draft"),
-        **_pick(which, "detailed_merge_status sha merge_commit_sha reference"),
-        "merged_by": user(which.merge_user) if which.merge_user else None,
-        "source_project_id": which.project.id,
-        "target_project_id": which.project.id,
-        "work_in_progress": which.draft,
+        **_pick(merge_request, "merge_user merged_at source_branch target_branch reviewers draft"),
+        **_pick(merge_request, "detailed_merge_status sha merge_commit_sha reference"),
+        "merged_by": user(merge_request.merge_user) if merge_request.merge_user else None,
+        "source_project_id": merge_request.project.id,
+        "target_project_id": merge_request.project.id,
+        "work_in_progress": merge_request.draft,
         "merge_when_pipeline_succeeds": False,
-        "merge_status": "can_be_merged" if which.state == "opened" else "cannot_be_merged",
+        "merge_status": "can_be_merged" if merge_request.state == "opened" else "cannot_be_merged",
         "squash_commit_sha": None,
-        "prepared_at": moment(which.created_at),
+        "prepared_at": moment(merge_request.created_at),
         "should_remove_source_branch": None,
         "force_remove_source_branch": None,
         "squash": False,
@@ -240,16 +240,13 @@ def _merge_request_fields(which: MergeRequest) -> Json:
 
 
 def _pick(thing: object, names: str) -> Json:
-    """The attributes with these names, ready for JSON."""
+    """Return the attributes with these names, ready for JSON."""
     return {name: _json(getattr(thing, name)) for name in names.split()}
 
 
 def _json(value: Any) -> Any:
-    match value:
-        case datetime():
-            return moment(value)
-        case User():
-            return user(value)
-        case list():
-            return [_json(each) for each in value]
-    return value
+    if isinstance(value, list):
+        return [_json(each) for each in value]
+    if isinstance(value, User):
+        return user(value)
+    return moment(value) if isinstance(value, datetime) else value

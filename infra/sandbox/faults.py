@@ -1,19 +1,18 @@
-"""Faults between a bot and GitLab, injected on purpose: an ASGI app around the sandbox's.
+"""Faults between a bot and GitLab, injected by an ASGI app around the sandbox's app.
 
     faults = Faults(sandbox.app)
     faults.once(lost, method="POST")
     with server.serve(faults) as url:
         ...
 
-A fault takes an exchange and decides whether GitLab acts on it and what the bot receives.
+A fault decides whether GitLab acts on a request, and which answer the bot receives.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
@@ -23,7 +22,14 @@ from ..testing import breakage
 
 
 class Exchange:
-    """One request of a bot, read in full, and the ways to answer it."""
+    """A request of a bot, with the ways to handle it.
+
+    Args:
+        app: The sandbox's app.
+        request: The request.
+        body: The body of the request.
+        send: Sends the answer to the bot.
+    """
 
     def __init__(self, app: ASGIApp, request: Request, body: bytes, send: Send) -> None:
         self.method = request.method
@@ -39,7 +45,7 @@ class Exchange:
         return self.method not in ("GET", "HEAD")
 
     async def act(self) -> list[Message]:
-        """Let GitLab act on the request, and withhold its answer from the bot."""
+        """Let GitLab act on the request, and return its answer."""
         answer: list[Message] = []
 
         async def receive() -> Message:
@@ -48,16 +54,17 @@ class Exchange:
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        # The app may write into the scope, and the request may be acted on again later.
+        # The app may change the scope, and a later act must see the original.
         await self._app(dict(self._request.scope), receive, keep)
         return answer
 
-    async def answer(self, answer: list[Message]) -> None:
-        for message in answer:
+    async def pass_on(self) -> None:
+        """Let GitLab act and answer."""
+        for message in await self.act():
             await self._send(message)
 
     async def refuse(self, status: int, headers: dict[str, str], body: str) -> None:
-        """Answer with an error, without letting GitLab act on the request."""
+        """Answer with an error, without letting GitLab act."""
         response = PlainTextResponse(body, status, {"content-type": "text/plain", **headers})
         await response(self._request.scope, self._request.receive, self._send)
 
@@ -72,29 +79,17 @@ class Exchange:
 
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
-
-async def passed(exchange: Exchange) -> None:
-    """No fault: GitLab acts and answers."""
-    await exchange.answer(await exchange.act())
+# No fault: GitLab acts and answers.
+passed: Fault = Exchange.pass_on
+# The connection breaks, and GitLab does not act.
+dropped: Fault = Exchange.drop
+# GitLab neither acts nor answers.
+silent: Fault = Exchange.hang
 
 
 def refused(status: int, headers: dict[str, str] | None = None, body: str = "") -> Fault:
-    """GitLab, or a proxy in front of it, answers with an error and does not act."""
-
-    async def fault(exchange: Exchange) -> None:
-        await exchange.refuse(status, headers or {}, body or f"{status}")
-
-    return fault
-
-
-async def dropped(exchange: Exchange) -> None:
-    """The connection breaks, and GitLab does not act."""
-    await exchange.drop()
-
-
-async def silent(exchange: Exchange) -> None:
-    """GitLab neither acts nor answers."""
-    await exchange.hang()
+    """Return a fault: GitLab, or a proxy in front of it, answers with an error and does not act."""
+    return lambda exchange: exchange.refuse(status, headers or {}, body or f"{status}")
 
 
 def _after_acting(fault: Fault) -> Fault:
@@ -107,12 +102,12 @@ def _after_acting(fault: Fault) -> Fault:
 
 # GitLab acts, and the connection breaks before its answer.
 lost = _after_acting(dropped)
-# GitLab acts, and its answer never reaches the bot, which waits for it.
+# GitLab acts, and the bot waits for an answer that never comes.
 unheard = _after_acting(silent)
 
 
 def given_up(status: int = 502) -> Fault:
-    """GitLab acts, and a proxy in front of it answers with a gateway error."""
+    """Return a fault: GitLab acts, and a proxy in front of it answers with a gateway error."""
     return _after_acting(refused(status, body="GitLab is not responding"))
 
 
@@ -120,80 +115,74 @@ class Late:
     """A fault that delays writes: GitLab acts on them at `commit()`, after the bot gave up.
 
     Args:
-        way: the fault that makes the bot give up: `dropped`, `silent`, or `refused(504)`.
+        fault: Makes the bot give up: `dropped`, `silent`, or `refused(504)`.
     """
 
-    def __init__(self, way: Fault = dropped) -> None:
-        self._way = way
-        self._waiting: deque[Exchange] = deque()
+    def __init__(self, fault: Fault = dropped) -> None:
+        self._fault = fault
+        self._waiting: list[Exchange] = []
 
     async def __call__(self, exchange: Exchange) -> None:
         self._waiting.append(exchange)
-        await self._way(exchange)
+        await self._fault(exchange)
 
     def commit(self) -> int:
         """Let GitLab act on the delayed writes, and return their number."""
-        done = 0
-        while self._waiting:
-            asyncio.run(self._waiting.popleft().act())
-            done += 1
-        return done
+        waiting, self._waiting = self._waiting, []
+        for exchange in waiting:
+            asyncio.run(exchange.act())
+        return len(waiting)
 
 
 def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
-    """The bot is killed "before" GitLab acts, "during" (before the answer), or "after" it."""
+    """Return a fault that kills the bot.
+
+    Args:
+        kill: Ends the bot's process.
+        stage: "before" GitLab acts, "during" its work (before the answer), or "after" the answer.
+    """
 
     async def fault(exchange: Exchange) -> None:
-        if stage == "before":
-            kill(exchange)
-            return await exchange.drop()
-        answer = await exchange.act()
         if stage == "after":
-            await exchange.answer(answer)
+            await passed(exchange)
+        elif stage == "during":
+            await exchange.act()
         kill(exchange)
-        return await exchange.drop() if stage == "during" else None
+        if stage != "after":
+            await exchange.drop()
 
     return fault
-
-
-class _Planned(NamedTuple):
-    fault: Fault
-    method: str | None
-    path: str
-
-    def matches(self, exchange: Exchange) -> bool:
-        return self.method in (None, exchange.method) and self.path in exchange.path
 
 
 class Faults:
     """An ASGI app that injects faults into some of its requests, and passes the others on.
 
-    Attributes:
-        choose: returns the fault for a request, or `None`; `once` takes precedence.
-
     Args:
-        app: the sandbox's.
+        app: The sandbox's app.
+
+    Attributes:
+        choose: Returns the fault for a request, or `None`; `once` takes precedence.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._guard = threading.Lock()
-        self._planned: list[_Planned] = []
+        self._planned: list[tuple[Fault, str | None, str]] = []
         self.choose: Callable[[Exchange], Fault | None] = lambda exchange: None
 
     def once(
         self, fault: Fault, *, method: str | None = None, path: str = "", times: int = 1
     ) -> None:
-        """Inject a fault into the next requests with this method and with this text in the path.
+        """Inject a fault into the next requests with a method and with a text in their path.
 
         Args:
-            fault: the fault.
-            method: any method by default.
-            path: any path by default.
-            times: the number of requests.
+            fault: The fault.
+            method: The method; `None` means any.
+            path: The text in the path.
+            times: The number of requests.
         """
         with self._guard:
-            self._planned += [_Planned(fault, method, path)] * times
+            self._planned += [(fault, method, path)] * times
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -207,7 +196,8 @@ class Faults:
     def _next(self, exchange: Exchange) -> Fault | None:
         with self._guard:
             for planned in self._planned:
-                if planned.matches(exchange):
+                fault, method, path = planned
+                if method in (None, exchange.method) and path in exchange.path:
                     self._planned.remove(planned)
-                    return planned.fault
+                    return fault
         return self.choose(exchange)

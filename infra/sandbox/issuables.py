@@ -1,6 +1,6 @@
-"""Issues, merge requests and pushes: open, edit, merge, push, tag, each with its webhooks.
+"""Changes to issues, merge requests and branches, each with its webhooks.
 
-The caller decides whether the user may do it.
+Nothing here checks the user's permission; the API does.
 """
 
 from collections.abc import Iterable
@@ -34,6 +34,8 @@ class NewMergeRequest(TypedDict, total=False):
     labels: Iterable[str]
     assignees: list[User]
     reviewers: list[User]
+    source_branch: str
+    target_branch: str
 
 
 def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewIssue]) -> Issue:
@@ -41,32 +43,19 @@ def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewI
 
 
 def open_merge_request(
-    actor: Actor,
-    project: Project,
-    title: str,
-    *,
-    source_branch: str,
-    target_branch: str,
-    **fields: Unpack[NewMergeRequest],
+    actor: Actor, project: Project, title: str, **fields: Unpack[NewMergeRequest]
 ) -> MergeRequest:
     """Open a merge request. A source branch that does not exist is created with one commit."""
+    source_branch = fields.setdefault("source_branch", f"branch-{len(project.branches)}")
+    fields.setdefault("target_branch", project.default_branch)
     if source_branch not in project.branches:
         _commit(actor, project, source_branch, title)
-    return _open(
-        actor,
-        project,
-        project.merge_requests,
-        MergeRequest,
-        title=title,
-        source_branch=source_branch,
-        target_branch=target_branch,
-        sha=project.branches[source_branch],
-        **fields,
-    )
+    sha, opened = project.branches[source_branch], project.merge_requests
+    return _open(actor, project, opened, MergeRequest, title=title, sha=sha, **fields)
 
 
 def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
-    """Apply an edit. Closing and reopening fire a webhook of their own."""
+    """Apply an edit. A change of state fires a webhook of its own."""
     _change_state(actor, issuable, change.state_event)
     before = payloads.tracked(issuable)
     _apply(actor, issuable, change)
@@ -79,7 +68,7 @@ def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
 
 
 def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
-    """Merge with a merge commit on the target branch, which fires the push hooks as well."""
+    """Merge with a merge commit, which also fires the push trigger."""
     before = payloads.tracked(merge_request)
     project, target = merge_request.project, merge_request.target_branch
     message = f"Merge branch '{merge_request.source_branch}' into '{target}'"
@@ -100,7 +89,7 @@ def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
 def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -> list[Commit]:
     """Push a commit for each message to a branch, which is created if it does not exist.
 
-    The branch's open merge requests fire an update with the `oldrev`.
+    Each open merge request of the branch fires an update with the `oldrev`.
     """
     before = project.branches.get(branch, payloads.NO_COMMIT)
     commits = [_commit(actor, project, branch, message) for message in messages]
@@ -122,14 +111,14 @@ def tag(actor: Actor, project: Project, name: str) -> None:
 def apply_quick_actions(
     actor: Actor, issuable: Issuable, actions: Iterable[quick_actions.QuickAction]
 ) -> tuple[list[str], list[str]]:
-    """Apply quick actions; return GitLab's sentences about the successes and the failures."""
+    """Apply quick actions; return GitLab's messages about the successes and the failures."""
     done: list[str] = []
     failed: list[str] = []
     for action in actions:
-        change, sentence = quick_actions.translate(action, issuable, actor.user)
+        change, message = quick_actions.translate(action, issuable, actor.user)
         if change:
             edit(actor, issuable, change)
-        (done if change else failed).append(sentence)
+        (done if change else failed).append(message)
     return done, failed
 
 
@@ -144,15 +133,12 @@ def _open(
     **fields: Any,
 ) -> _T:
     text, actions = quick_actions.extract(description)
-    now = actor.instance.now()
-    issuable = kind(
-        id=actor.instance.next_id(kind),
+    issuable = actor.instance.create(
+        kind,
         iid=max(opened, default=0) + 1,
         project=project,
         description=text,
         author=actor.user,
-        created_at=now,
-        updated_at=now,
         labels=[_label(actor, project, name) for name in labels],
         **fields,
     )
@@ -181,13 +167,9 @@ def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
         value = getattr(change, name)
         if value is not None:
             setattr(issuable, name, value)
-    labels = [label.name for label in issuable.labels]
-    wanted = dict.fromkeys(
-        [*(labels if change.labels is None else change.labels), *change.add_labels]
-    )
-    issuable.labels = [
-        _label(actor, issuable.project, name) for name in wanted if name not in change.remove_labels
-    ]
+    kept = [each.name for each in issuable.labels] if change.labels is None else change.labels
+    names = [each for each in (*kept, *change.add_labels) if each not in change.remove_labels]
+    issuable.labels = [_label(actor, issuable.project, name) for name in dict.fromkeys(names)]
 
 
 def _label(actor: Actor, project: Project, name: str) -> Label:

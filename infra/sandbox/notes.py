@@ -1,6 +1,6 @@
-"""Notes and award emoji: comment, reply, edit, delete, award, revoke, each with its webhooks.
+"""Changes to notes and award emoji, each with its webhooks.
 
-Quick actions are not extracted here; the API separates them from the text.
+The text of a note is stored as it is: the API extracts its quick actions before.
 """
 
 import uuid
@@ -13,30 +13,17 @@ from .state import Awardable, AwardEmoji, Note, Noteable
 
 
 def comment(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
-    """Add a comment. `threaded=True` starts a discussion that accepts replies.
-
-    Args:
-        actor: the author.
-        noteable: the object that the comment is on.
-        body: the text.
-        fields: more fields of the `Note`.
-    """
+    """Add a comment with more fields of a `Note`; `threaded=True` starts a discussion."""
     note = _add(actor, noteable, body, **fields)
     _fire(actor, note, "create")
     return note
 
 
 def reply(actor: Actor, first: Note, body: str) -> Note:
-    """Reply to a note, which becomes a discussion if it is not one yet."""
+    """Reply to a note, which starts a discussion if it is not in one."""
     first.threaded = True
-    return comment(
-        actor,
-        first.noteable,
-        body,
-        discussion_id=first.discussion_id,
-        internal=first.internal,
-        threaded=True,
-    )
+    shared = {"discussion_id": first.discussion_id, "internal": first.internal, "threaded": True}
+    return comment(actor, first.noteable, body, **shared)
 
 
 def edit(actor: Actor, note: Note, body: str) -> None:
@@ -48,12 +35,8 @@ def edit(actor: Actor, note: Note, body: str) -> None:
     _fire(actor, note, "update")
 
 
-def delete(actor: Actor, note: Note) -> None:
-    note.noteable.notes.remove(note)
-
-
 def add_system_note(actor: Actor, noteable: Noteable, body: str) -> None:
-    """Add a note that GitLab writes itself. It fires no webhook."""
+    """Add a note by GitLab itself, which fires no webhook."""
     _add(actor, noteable, body, system=True)
 
 
@@ -61,13 +44,7 @@ def award(actor: Actor, awardable: Awardable, name: str) -> AwardEmoji:
     """Award an emoji. Raises ValueError if the user has already awarded it."""
     if any(each.user is actor.user and each.name == name for each in awardable.awards):
         raise ValueError("Name has already been taken")
-    emoji = AwardEmoji(
-        id=actor.instance.next_id(AwardEmoji),
-        name=name,
-        user=actor.user,
-        awardable=awardable,
-        created_at=actor.instance.now(),
-    )
+    emoji = actor.instance.create(AwardEmoji, name=name, user=actor.user, awardable=awardable)
     awardable.awards.append(emoji)
     _fire_emoji(actor, emoji, "award")
     return emoji
@@ -79,17 +56,8 @@ def revoke(actor: Actor, emoji: AwardEmoji) -> None:
 
 
 def _add(actor: Actor, noteable: Noteable, body: str, **fields: Any) -> Note:
-    now = actor.instance.now()
-    defaults = {"discussion_id": sha1(uuid.uuid4().bytes).hexdigest()}
-    note = Note(
-        id=actor.instance.next_id(Note),
-        body=body,
-        author=actor.user,
-        noteable=noteable,
-        created_at=now,
-        updated_at=now,
-        **(defaults | fields),
-    )
+    fields = {"discussion_id": sha1(uuid.uuid4().bytes).hexdigest(), **fields}
+    note = actor.instance.create(Note, body=body, author=actor.user, noteable=noteable, **fields)
     noteable.notes.append(note)
     return note
 

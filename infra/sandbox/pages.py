@@ -1,8 +1,7 @@
-"""Read-only HTML pages that show the state of a sandbox, at the addresses that GitLab uses."""
+"""Read-only HTML pages that show the state of a sandbox, at GitLab's addresses."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from html import escape
-from typing import Any
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -27,46 +26,36 @@ _NONE = "<p>None yet.</p>"
 
 
 def routes(instance: Instance) -> list[BaseRoute]:
-    """The pages' routes. They need no authentication."""
+    """Return the route of all pages, which need no authentication."""
 
-    def home(parameters: dict[str, Any]) -> str:
-        return "".join(_project(each) for each in instance.projects.values())
-
-    def project(parameters: dict[str, Any]) -> str | None:
-        found = instance.project(unquote(parameters["path"]))
-        return _project(found) if found else None
-
-    def issuable(parameters: dict[str, Any]) -> str | None:
-        found = instance.project(unquote(parameters["path"]))
-        for each in found.issuables if found else ():
-            if (each.resource, each.iid) == (parameters["resource"], parameters["iid"]):
-                return _issuable(each)
-        return None
-
-    return [
-        Route("/", _page(instance, home)),
-        Route("/{path:path}/-/{resource}/{iid:int}", _page(instance, issuable)),
-        Route("/{path:path}", _page(instance, project)),
-    ]
-
-
-def _page(
-    instance: Instance, content: Callable[[dict[str, Any]], str | None]
-) -> Callable[[Request], Response]:
-    def serve(request: Request) -> Response:
+    def page(request: Request) -> Response:
         with instance.changed:
-            inner = content(request.path_params)
+            content = _content(instance, unquote(request.path_params["path"]))
             home = escape(instance.url)
         html = (
             '<!doctype html><html lang="en"><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width">'
             f"<title>Sandbox GitLab</title><style>{_STYLE}</style>"
             f'<p class="meta"><a href="{home}/">Sandbox GitLab</a></p>'
-            f"{inner or '<p>There is nothing at this address.</p>'}</html>"
+            f"{content or '<p>This page does not exist.</p>'}</html>"
         )
-        return HTMLResponse(html, 200 if inner else 404, _HEADERS)
+        return HTMLResponse(html, 200 if content else 404, _HEADERS)
 
-    return serve
+    return [Route("/{path:path}", page)]
+
+
+def _content(instance: Instance, path: str) -> str | None:
+    """Return the content of a page: all projects, a project, an issue or a merge request."""
+    if not path:
+        return "".join(map(_project, instance.projects.values()))
+    project_path, _, rest = path.partition("/-/")
+    project = instance.project(project_path)
+    if project and not rest:
+        return _project(project)
+    for each in project.issuables if project else ():
+        if rest == f"{each.resource}/{each.iid}":
+            return _issuable(each)
+    return None
 
 
 def _project(project: Project) -> str:
@@ -97,7 +86,7 @@ def _events(events: list[HookEvent]) -> str:
         f"<td>{each.execution_duration * 1000:.0f} ms</td><td>{escape(each.url)}</td></tr>"
         for each in events[-20:]
     ]
-    head = "<tr><th>event</th><th>answer</th><th>took</th><th>sent to</th></tr>"
+    head = "<tr><th>Event</th><th>Response</th><th>Duration</th><th>URL</th></tr>"
     return f"<table>{head}{''.join(reversed(rows))}</table>" if rows else _NONE
 
 

@@ -1,6 +1,6 @@
-"""The bodies of webhooks in GitLab's shapes, as JSON-ready dicts. Sends nothing.
+"""The bodies of webhooks in GitLab's shapes, as dicts that are ready for JSON.
 
-After https://docs.gitlab.com/user/project/integrations/webhook_events/.
+https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ _VISIBILITY_LEVELS = {"private": 0, "internal": 10, "public": 20}
 
 
 def issue_event(issue: Issue, *, action: str, by: User, changes: Json) -> Json:
-    """An issue was opened, closed, reopened or updated; a task is a work item."""
+    """Return the body of an action ("open", "close", "reopen", "update") on an issue or task."""
     kind = "issue" if issue.issue_type in ("issue", "incident") else "work_item"
     return {
         "object_kind": kind,
@@ -45,7 +45,7 @@ def merge_request_event(
     changes: Json,
     oldrev: str | None = None,
 ) -> Json:
-    """A merge request was opened, closed, reopened, updated or merged; `oldrev` after a push."""
+    """Return the body of an action on a merge request, with the `oldrev` after a push."""
     body = {
         "object_kind": "merge_request",
         "event_type": "merge_request",
@@ -55,20 +55,20 @@ def merge_request_event(
         body["object_attributes"]["oldrev"] = oldrev
     if merge_request.reviewers:
         body["reviewers"] = [
-            {**user(each), "state": "unreviewed", "re_requested": False}
+            {**_user(each), "state": "unreviewed", "re_requested": False}
             for each in merge_request.reviewers
         ]
     return body
 
 
 def note_event(note: Note, *, action: str, by: User) -> Json:
-    """A comment was created or edited."""
+    """Return the body of an action ("create", "update") on a comment."""
     return {
         "object_kind": "note",
         "event_type": "confidential_note" if note.confidential else "note",
-        "user": user(by),
+        "user": _user(by),
         "project_id": note.project.id,
-        "project": project(note.project),
+        "project": _project(note.project),
         "object_attributes": {**_note_attributes(note), "action": action},
         "repository": _repository(note.project),
         **_target(note.noteable),
@@ -76,21 +76,20 @@ def note_event(note: Note, *, action: str, by: User) -> Json:
 
 
 def emoji_event(award: AwardEmoji, *, action: str, by: User) -> Json:
-    """An emoji was awarded or revoked."""
+    """Return the body of an action ("award", "revoke") on an award emoji."""
     awardable = award.awardable
     noteable = awardable.noteable if isinstance(awardable, Note) else awardable
     body = {
         "object_kind": "emoji",
         "event_type": action,
-        "user": user(by),
+        "user": _user(by),
         "project_id": awardable.project.id,
-        "project": project(awardable.project),
+        "project": _project(awardable.project),
         "object_attributes": {
-            **_pick(award, "id name created_at"),
+            **_pick(award, "id name created_at updated_at"),
             "user_id": award.user.id,
             "awardable_type": type(awardable).__name__,
             "awardable_id": awardable.id,
-            "updated_at": moment(award.created_at),
             "action": action,
             "awarded_on_url": awardable.web_url,
         },
@@ -101,17 +100,17 @@ def emoji_event(award: AwardEmoji, *, action: str, by: User) -> Json:
     return body
 
 
-def push_event(where: Project, *, ref: str, before: str, commits: list[Commit], by: User) -> Json:
-    """A push to a branch or tag. Contains 20 commits at most, but counts all of them."""
+def push_event(project: Project, *, ref: str, before: str, commits: list[Commit], by: User) -> Json:
+    """Return the body of a push to a branch or tag, with at most 20 commits and their number."""
     kind = "tag_push" if ref.startswith("refs/tags/") else "push"
-    described = project(where)
+    described = _project(project)
     return {
         "object_kind": kind,
         "event_name": kind,
         "before": before,
         "after": commits[-1].sha,
         "ref": ref,
-        "ref_protected": ref.removeprefix("refs/heads/") == where.default_branch,
+        "ref_protected": ref.removeprefix("refs/heads/") == project.default_branch,
         "checkout_sha": commits[-1].sha,
         "message": None,
         "user_id": by.id,
@@ -119,13 +118,13 @@ def push_event(where: Project, *, ref: str, before: str, commits: list[Commit], 
         "user_username": by.username,
         "user_email": "",
         "user_avatar": by.avatar_url,
-        "project_id": where.id,
+        "project_id": project.id,
         "project": described,
-        "commits": [_pushed_commit(each) for each in commits[-_MOST_COMMITS:]],
+        "commits": [{**_commit(each), **_files(each)} for each in commits[-_MOST_COMMITS:]],
         "total_commits_count": len(commits),
         "push_options": {},
         "repository": {
-            **_repository(where),
+            **_repository(project),
             **{name: described[name] for name in ("git_http_url", "git_ssh_url")},
             "visibility_level": described["visibility_level"],
         },
@@ -133,100 +132,94 @@ def push_event(where: Project, *, ref: str, before: str, commits: list[Commit], 
 
 
 def tracked(issuable: Issuable) -> Json:
-    """The fields that `changes` can report, with their values of this moment."""
+    """Return the present values of the fields that `changes` compares."""
     names = "id iid title description state_id created_at closed_at updated_at last_edited_at"
     fields = {
         **_raw(issuable, names),
         **_people_ids(issuable),
-        "labels": [label(each) for each in issuable.labels],
-        "assignees": [user(each) for each in issuable.assignees],
+        "labels": [_label(each) for each in issuable.labels],
+        "assignees": [_user(each) for each in issuable.assignees],
     }
     if isinstance(issuable, Issue):
         fields |= {"confidential": issuable.confidential, "project_id": issuable.project.id}
     if isinstance(issuable, MergeRequest):
         fields |= {
             **_raw(issuable, "draft source_branch target_branch merged_at merge_commit_sha"),
-            "reviewers": [user(each) for each in issuable.reviewers],
+            "reviewers": [_user(each) for each in issuable.reviewers],
             "merge_user_id": _id_of(issuable.merge_user),
         }
     return fields
 
 
 def changes(before: Json, after: Json) -> Json:
-    """The `changes` between two results of `tracked`."""
+    """Return the `changes` between two results of `tracked`."""
     changed: Json = {
-        name: {"previous": _text(before[name]), "current": _text(after[name])}
+        name: {"previous": _json(before[name]), "current": _json(after[name])}
         for name in after
         if before[name] != after[name]
     }
     if "reviewers" in changed:
-        # GitLab writes this one field in another form.
+        # GitLab formats only this field differently.
         changed["reviewers"] = [before["reviewers"], after["reviewers"]]
     return changed
 
 
 def all_new(after: Json) -> Json:
-    """The `changes` of an issue or merge request that has just been opened."""
+    """Return the `changes` of a new issue or merge request."""
     return {
-        name: {"previous": None, "current": _text(value)}
+        name: {"previous": None, "current": _json(value)}
         for name, value in after.items()
         if value not in (None, [], False) and name != "reviewers"
     }
 
 
-def user(who: User) -> Json:
-    return {**_pick(who, "id name username avatar_url"), "email": "[REDACTED]"}
+def _user(user: User) -> Json:
+    return {**_pick(user, "id name username avatar_url"), "email": "[REDACTED]"}
 
 
-def project(which: Project) -> Json:
+def _project(project: Project) -> Json:
     return {
-        **_pick(which, "id name description web_url ssh_url http_url namespace"),
-        **_pick(which, "path_with_namespace default_branch"),
+        **_pick(project, "id name description web_url ssh_url http_url namespace"),
+        **_pick(project, "path_with_namespace default_branch"),
         "avatar_url": None,
-        "git_ssh_url": which.ssh_url,
-        "git_http_url": which.http_url,
-        "visibility_level": _VISIBILITY_LEVELS[which.visibility],
+        "git_ssh_url": project.ssh_url,
+        "git_http_url": project.http_url,
+        "visibility_level": _VISIBILITY_LEVELS[project.visibility],
         "ci_config_path": None,
-        "homepage": which.web_url,
-        "url": which.ssh_url,
+        "homepage": project.web_url,
+        "url": project.ssh_url,
     }
 
 
-def label(which: Label) -> Json:
+def _label(label: Label) -> Json:
     return {
-        **_pick(which, "id color created_at updated_at description"),
-        "title": which.name,
-        "project_id": which.project.id,
+        **_pick(label, "id color created_at updated_at description"),
+        "title": label.name,
+        "project_id": label.project.id,
         "template": False,
         "type": "ProjectLabel",
         "group_id": None,
     }
 
 
-def moment(when: datetime | None) -> str | None:
-    """A point in time in the format of webhooks."""
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC") if when else None
-
-
 def _issuable_event(issuable: Issuable, action: str, by: User, changes: Json) -> Json:
-    return {
-        "user": user(by),
-        "project": project(issuable.project),
+    body = {
+        "user": _user(by),
+        "project": _project(issuable.project),
         "object_attributes": {**_target_attributes(issuable), "action": action},
-        "labels": [label(each) for each in issuable.labels],
+        "labels": [_label(each) for each in issuable.labels],
         "changes": changes,
         "repository": _repository(issuable.project),
-        # GitLab omits the key if nobody is assigned.
-        **(
-            {"assignees": [user(each) for each in issuable.assignees]} if issuable.assignees else {}
-        ),
     }
+    if issuable.assignees:  # GitLab omits an empty list
+        body["assignees"] = [_user(each) for each in issuable.assignees]
+    return body
 
 
 def _target(noteable: Noteable) -> Json:
-    """What a note or an award is on."""
+    """Return the object that a note or an award is on, under its key in the body."""
     if isinstance(noteable, MergeRequest):
-        assignee = user(noteable.assignees[0]) if noteable.assignees else None
+        assignee = _user(noteable.assignees[0]) if noteable.assignees else None
         return {"merge_request": {**_target_attributes(noteable), "assignee": assignee}}
     return {type(noteable).__name__.lower(): _target_attributes(noteable)}
 
@@ -241,7 +234,7 @@ def _target_attributes(noteable: Noteable) -> Json:
             return _snippet_attributes(noteable)
         case Commit():
             return _commit(noteable)
-    raise TypeError(f"no attributes of {type(noteable).__name__}")
+    raise TypeError(f"a note cannot be on a {type(noteable).__name__}")
 
 
 def _issue_attributes(issue: Issue) -> Json:
@@ -257,7 +250,7 @@ def _issue_attributes(issue: Issue) -> Json:
 
 
 def _merge_request_attributes(merge_request: MergeRequest) -> Json:
-    where = merge_request.project
+    project = merge_request.project
     return {
         **_issuable_attributes(merge_request),
         **_pick(merge_request, "draft source_branch target_branch merged_at merge_commit_sha"),
@@ -270,14 +263,14 @@ def _merge_request_attributes(merge_request: MergeRequest) -> Json:
         "merge_when_pipeline_succeeds": False,
         "blocking_discussions_resolved": True,
         "first_contribution": False,
-        "prepared_at": moment(merge_request.created_at),
-        "source_project_id": where.id,
-        "target_branch_protected": merge_request.target_branch == where.default_branch,
-        "target_project_id": where.id,
+        "prepared_at": _json(merge_request.created_at),
+        "source_project_id": project.id,
+        "target_branch_protected": merge_request.target_branch == project.default_branch,
+        "target_project_id": project.id,
         "reviewer_ids": [each.id for each in merge_request.reviewers],
-        "last_commit": _commit(where.commits[merge_request.sha]),
-        "source": project(where),
-        "target": project(where),
+        "last_commit": _commit(project.commits[merge_request.sha]),
+        "source": _project(project),
+        "target": _project(project),
         "system": False,
     }
 
@@ -290,7 +283,7 @@ def _issuable_attributes(issuable: Issuable) -> Json:
         **_nothing("milestone_id human_total_time_spent human_time_estimate human_time_change"),
         "assignee_id": issuable.assignees[0].id if issuable.assignees else None,
         "assignee_ids": [each.id for each in issuable.assignees],
-        "labels": [label(each) for each in issuable.labels],
+        "labels": [_label(each) for each in issuable.labels],
         "time_estimate": 0,
         "total_time_spent": 0,
         "time_change": 0,
@@ -338,13 +331,16 @@ def _commit(commit: Commit) -> Json:
     }
 
 
-def _pushed_commit(commit: Commit) -> Json:
-    files = {"added": list(commit.added), "modified": list(commit.modified), "removed": []}
-    return {**_commit(commit), **files}
+def _files(commit: Commit) -> Json:
+    return {"added": list(commit.added), "modified": list(commit.modified), "removed": []}
 
 
-def _repository(where: Project) -> Json:
-    return {**_pick(where, "name description"), "url": where.ssh_url, "homepage": where.web_url}
+def _repository(project: Project) -> Json:
+    return {
+        **_pick(project, "name description"),
+        "url": project.ssh_url,
+        "homepage": project.web_url,
+    }
 
 
 def _people_ids(issuable: Issuable) -> Json:
@@ -355,8 +351,8 @@ def _people_ids(issuable: Issuable) -> Json:
     }
 
 
-def _id_of(who: User | None) -> int | None:
-    return who.id if who else None
+def _id_of(user: User | None) -> int | None:
+    return user.id if user else None
 
 
 def _raw(thing: object, names: str) -> Json:
@@ -364,14 +360,14 @@ def _raw(thing: object, names: str) -> Json:
 
 
 def _pick(thing: object, names: str) -> Json:
-    """The attributes with these names, ready for JSON."""
-    return {name: _text(value) for name, value in _raw(thing, names).items()}
+    """Return the attributes with these names, ready for JSON."""
+    return {name: _json(value) for name, value in _raw(thing, names).items()}
 
 
 def _nothing(names: str) -> Json:
-    """Fields of features that the sandbox does not have."""
+    """Return the fields, all null, of features that the sandbox does not have."""
     return dict.fromkeys(names.split())
 
 
-def _text(value: Any) -> Any:
-    return moment(value) if isinstance(value, datetime) else value
+def _json(value: Any) -> Any:
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC") if isinstance(value, datetime) else value

@@ -1,7 +1,8 @@
-"""Quick actions (`/close`, `/label ~bug`, …): found in text and translated to edits.
+"""Quick actions (`/close`, `/label ~bug`, …): extracted from text and translated to edits.
 
-After https://docs.gitlab.com/user/project/quick_actions/. A command that the sandbox does not
-know remains text, as an unknown word after a slash does on GitLab.
+A command that the sandbox does not know remains text, as an unknown command does in GitLab.
+
+https://docs.gitlab.com/user/project/quick_actions/
 """
 
 import re
@@ -24,7 +25,7 @@ class QuickAction:
     argument: str
 
     def labels(self) -> list[str]:
-        """The labels named in the argument: `~bug ~"two words"`, or without the tildes."""
+        """Return the labels in the argument: `~bug ~"two words"`, or `bug` without a tilde."""
         named = [match["quoted"] or match["plain"] for match in _LABEL.finditer(self.argument)]
         return named or self.argument.replace('"', "").split()
 
@@ -38,7 +39,7 @@ class QuickAction:
 
 
 def extract(text: str) -> tuple[str, list[QuickAction]]:
-    """The text without its quick actions, and the quick actions. Code blocks stay untouched."""
+    """Return the text without its quick actions, and the quick actions outside code blocks."""
     kept: list[str] = []
     found: list[QuickAction] = []
     in_code = False
@@ -56,7 +57,7 @@ def extract(text: str) -> tuple[str, list[QuickAction]]:
 
 
 def translate(action: QuickAction, issuable: Issuable, by: User) -> tuple[Edit | None, str]:
-    """The edit that the action asks for, and GitLab's sentence about it; no edit if it fails."""
+    """Return the edit that an action causes, or `None` if it fails, and GitLab's message."""
     match action.name:
         case "close":
             return Edit(state_event="close"), "Closed this."

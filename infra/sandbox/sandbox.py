@@ -1,8 +1,8 @@
-"""A GitLab in memory for tests, benchmarks and local development."""
+"""A GitLab instance in memory, for tests, benchmarks and local development."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self, Unpack
 
 import httpx
@@ -27,7 +27,6 @@ from .state import (
     Noteable,
     Project,
     User,
-    utc_now,
 )
 from .webhooks import Webhooks
 
@@ -35,21 +34,21 @@ from .webhooks import Webhooks
 class Sandbox:
     """A GitLab instance: its state, its HTTP interface (`app`), and the actions of its users.
 
-    The methods named after user actions (`open_issue`, `comment`, `merge`, …) act as the user
-    named in `by`, check no permission, and fire the same webhooks as an API request. They are
-    safe to use from several threads. A thread delivers the webhooks; `close()`, or the end of
-    the sandbox's `with` block, stops it.
+    A method named after an action (`open_issue`, `comment`, `merge`, …) acts as the user named in
+    `by`, checks no permission, and fires the same webhooks as an API request. The methods are
+    thread-safe. A thread delivers the webhooks; `close()`, or the end of the sandbox's `with`
+    block, stops it.
 
     Args:
-        url: the instance's address, sub-path included (`http://gitlab.example.com/gitlab`), as
-            it appears in links and webhooks; `server.serve` sets it to the real address.
-        seed: fills the new instance.
-        version: the GitLab version that it reports.
-        rate_limit: API requests per user and minute; far more than GitLab's 2,000 by default.
-        webhook_timeout: seconds that a webhook's receiver may take.
-        disable_failing_hooks: whether hooks that keep failing are paused, as GitLab does.
-        webhook_transport: delivers webhooks instead of the network.
-        now: the clock.
+        url: The instance's address in links and webhooks, including a sub-path
+            (`http://gitlab.example.com/gitlab`); `server.serve` sets the real address.
+        seed: Adds users and projects to the new instance.
+        version: The GitLab version that the instance reports.
+        rate_limit: The API requests per user and minute; GitLab's default is 2,000.
+        webhook_timeout: The seconds that a webhook's receiver may take.
+        disable_failing_hooks: Whether a hook that fails repeatedly is paused, as in GitLab.
+        webhook_transport: Delivers the webhooks instead of the network.
+        now: The clock.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Sandbox:
         webhook_timeout: float = 10.0,
         disable_failing_hooks: bool = True,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
-        now: Callable[[], datetime] = utc_now,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.instance = Instance(url=url.rstrip("/"), version=version, now=now)
         self.webhooks = Webhooks(
@@ -94,17 +93,16 @@ class Sandbox:
 
     @property
     def project(self) -> Project:
-        """The first project, which is the only one unless more were added."""
+        """The first project: the only one of the default seed."""
         return next(iter(self.instance.projects.values()))
 
     @property
     def hook_events(self) -> list[HookEvent]:
-        """Every finished delivery of every hook, oldest first."""
+        """The finished deliveries of all hooks, the oldest first."""
         with self.instance.changed:
-            hooks = [
-                hook for each in self.instance.projects.values() for hook in each.hooks.values()
-            ]
-            return sorted((event for hook in hooks for event in hook.events), key=lambda e: e.id)
+            projects = self.instance.projects.values()
+            events = [e for each in projects for hook in each.hooks.values() for e in hook.events]
+            return sorted(events, key=lambda event: event.id)
 
     def user(self, username: str) -> User:
         return self.instance.user(username)
@@ -119,11 +117,10 @@ class Sandbox:
     ) -> Hook:
         """Add a webhook to the project, with every trigger by default."""
         with self.instance.changing():
-            hook = Hook(
-                id=self.instance.next_id(Hook),
+            hook = self.instance.create(
+                Hook,
                 project=self.project,
                 url=url,
-                created_at=self.instance.now(),
                 token=token,
                 signing_token=signing_token,
                 triggers=set(triggers),
@@ -136,24 +133,11 @@ class Sandbox:
             return issuables.open_issue(actor, self.project, title, **fields)
 
     def open_merge_request(
-        self,
-        title: str,
-        *,
-        source_branch: str = "",
-        target_branch: str = "main",
-        by: str = "alice",
-        **fields: Unpack[NewMergeRequest],
+        self, title: str, *, by: str = "alice", **fields: Unpack[NewMergeRequest]
     ) -> MergeRequest:
-        """Open a merge request, from a new branch by default."""
+        """Open a merge request; the default `source_branch` is a new branch."""
         with self._acting(by) as actor:
-            return issuables.open_merge_request(
-                actor,
-                self.project,
-                title,
-                source_branch=source_branch or f"branch-{len(self.project.branches)}",
-                target_branch=target_branch,
-                **fields,
-            )
+            return issuables.open_merge_request(actor, self.project, title, **fields)
 
     def edit(self, issuable: Issuable, change: Edit, *, by: str = "alice") -> None:
         with self._acting(by) as actor:
@@ -182,7 +166,7 @@ class Sandbox:
     def comment(
         self, noteable: Noteable, body: str, *, by: str = "alice", internal: bool = False
     ) -> Note:
-        """Comment with the text as it is: only the API applies quick actions."""
+        """Add a comment. Quick actions in the text are not applied; only the API does that."""
         with self._acting(by) as actor:
             return notes.comment(actor, noteable, body, internal=internal)
 
@@ -209,28 +193,28 @@ class Sandbox:
         timeout: float = 10.0,
         what: str = "the awaited change",
     ) -> None:
-        """Block until `condition()` is true of the state.
+        """Block until `condition()` is true.
 
         Args:
-            condition: called after each change, with the state locked.
-            timeout: seconds.
-            what: names the condition in the error.
+            condition: Is called after each change, with the state locked.
+            timeout: The seconds to wait.
+            what: The name of the change in the error.
 
         Raises:
-            TimeoutError: the condition did not become true in time.
+            TimeoutError: The condition did not become true in time.
         """
         with self.instance.changed:
             if not self.instance.changed.wait_for(lambda: bool(condition()), timeout):
                 raise TimeoutError(f"{what} did not happen within {timeout:g} s")
 
     def settle(self, *, timeout: float = 15.0) -> list[HookEvent]:
-        """Block until no delivery is under way, and return all that have finished.
+        """Block until no delivery is under way, and return the finished deliveries of all hooks.
 
-        This does not wait for what a receiver does after its answer. In an async test, call it
-        in a thread: `await anyio.to_thread.run_sync(sandbox.settle)`.
+        A receiver may still be at work after its answer. In an async test, call this method in a
+        thread: `await anyio.to_thread.run_sync(sandbox.settle)`.
 
         Raises:
-            TimeoutError: a delivery was still under way.
+            TimeoutError: A delivery was still under way.
         """
         self.wait_for(
             lambda: not self.webhooks.under_way, timeout=timeout, what="the end of all deliveries"

@@ -1,4 +1,4 @@
-"""Serve a sandbox over real HTTP from a thread, for the duration of a `with` block."""
+"""A sandbox over real HTTP."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from .sandbox import Sandbox
 def serve(
     sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0, sub_path: str = ""
 ) -> Iterator[str]:
-    """Serve a sandbox at the URL that this yields and sets as `sandbox.url`; close it at the end.
+    """Serve a sandbox from a thread, set and yield `sandbox.url`, and close the sandbox at the end.
 
     Args:
-        sandbox: the sandbox.
-        host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
-        sub_path: the path of the instance below its host, as "/gitlab".
+        sandbox: The sandbox.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        sub_path: The path of the instance below its host, such as "/gitlab".
 
     Raises:
-        OSError: the port is taken.
+        OSError: The port is taken.
     """
     with server.serve(sandbox.app, host=host, port=port) as url:
         sandbox.url = url + sub_path

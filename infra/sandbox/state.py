@@ -1,6 +1,6 @@
-"""The state of a GitLab instance: users, projects, issues, notes, hooks. Data and look-ups.
+"""The state of a GitLab instance: users, projects, issues, notes, hooks.
 
-The rules (permissions, consequences) are in the modules that change this state; the JSON shapes
+The rules (permissions, side effects) are in the modules that change this state. The JSON shapes
 are in `entities` (REST) and `payloads` (webhooks).
 """
 
@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 GUEST, PLANNER, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 15, 20, 30, 40, 50
@@ -24,16 +24,25 @@ TRIGGERS = (
     *("releases_events", "milestone_events", "emoji_events", "resource_access_token_events"),
 )
 
+_FAILURES_UNTIL_DISABLED = 40
 _STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
 _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class User:
-    """A person, or a bot account (`bot`: access-token and service accounts)."""
+class Record:
+    """The common fields of the objects that `Instance.create` makes."""
+
+    id: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class User(Record):
+    """A person, or the account of an access token or a service (`bot`)."""
 
     instance: "Instance" = field(repr=False)
-    id: int
     username: str
     name: str
     bot: bool = False
@@ -54,44 +63,41 @@ class User:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """An access token: its owner and its scopes."""
+    """An access token of a user."""
 
     user: User
-    scopes: frozenset[str]
-    expired: bool
+    scopes: frozenset[str] = frozenset({"api"})
+    expired: bool = False
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Label:
-    id: int
+class Label(Record):
     project: "Project" = field(repr=False)
     name: str
     color: str
     description: str | None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class AwardEmoji:
-    id: int
+class AwardEmoji(Record):
     name: str
     user: User
     awardable: "Awardable"
-    created_at: datetime
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Note:
-    """A comment. Its replies share its `discussion_id`; `threaded` means that it accepts them."""
+class Note(Record):
+    """A comment, or a `system` note that GitLab writes about a change.
 
-    id: int
+    Attributes:
+        discussion_id: The id that the note shares with its replies.
+        threaded: Whether the note is part of a discussion that accepts replies.
+    """
+
     body: str
     author: User
     noteable: "Noteable"
     discussion_id: str
-    created_at: datetime
-    updated_at: datetime
     threaded: bool = False
     system: bool = False
     internal: bool = False
@@ -111,26 +117,23 @@ class Note:
 
     @property
     def confidential(self) -> bool:
-        """Whether GitLab sends the note to the confidential note hooks."""
+        """Whether the note fires the trigger of confidential notes."""
         on_issue = isinstance(self.noteable, Issue) and self.noteable.confidential
         return self.internal or on_issue
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Issuable:
+class Issuable(Record):
     """The common fields of issues and merge requests."""
 
     resource: ClassVar[str]
     sign: ClassVar[str]
 
-    id: int
     iid: int
     project: "Project"
     title: str
     description: str
     author: User
-    created_at: datetime
-    updated_at: datetime
     state: str = "opened"
     labels: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
@@ -205,16 +208,13 @@ class Edit:
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Snippet:
-    id: int
+class Snippet(Record):
     project: "Project"
     title: str
     description: str = ""
     file_name: str
     content: str
     author: User
-    created_at: datetime
-    updated_at: datetime
     notes: list[Note] = field(default_factory=list)
     awards: list[AwardEmoji] = field(default_factory=list)
 
@@ -250,7 +250,7 @@ Awardable = Issuable | Snippet | Note
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class HookEvent:
-    """An entry of a hook's delivery history. Its `headers` have the secret token redacted."""
+    """A delivery in a hook's history. The secrets in its `headers` are redacted."""
 
     id: int = 0
     url: str
@@ -269,34 +269,35 @@ class HookEvent:
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Hook:
+class Hook(Record):
     """A project webhook. Its repr omits its secrets."""
 
-    id: int
     project: "Project"
     url: str
-    created_at: datetime
     name: str = ""
     description: str = ""
     token: str = field(default="", repr=False)
     signing_token: str = field(default="", repr=False)
     triggers: set[str] = field(default_factory=lambda: {"push_events"})
     enable_ssl_verification: bool = True
-    push_events_branch_filter: str = ""
-    branch_filter_strategy: str = "wildcard"
-    custom_headers: dict[str, str] = field(default_factory=dict, repr=False)
     failures: int = 0
     disabled_until: datetime | None = None
     events: list[HookEvent] = field(default_factory=list, repr=False)
 
+    @property
+    def alert_status(self) -> str:
+        """`executable`, `temporarily_disabled`, or `disabled` until somebody edits the hook."""
+        if self.failures >= _FAILURES_UNTIL_DISABLED:
+            return "disabled"
+        paused = self.disabled_until and self.disabled_until > self.project.instance.now()
+        return "temporarily_disabled" if paused else "executable"
+
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Project:
+class Project(Record):
     instance: "Instance" = field(repr=False)
-    id: int
     name: str
     path_with_namespace: str
-    created_at: datetime
     description: str = ""
     visibility: str = "private"
     default_branch: str = "main"
@@ -334,15 +335,17 @@ class Project:
         return [*self.issues.values(), *self.merge_requests.values()]
 
     def access_level(self, user: User) -> int:
-        """The user's role: 0 for none, 50 for an owner or an administrator."""
+        """Return the user's role: 0 for none, 50 for an owner or an administrator."""
         return OWNER if user.admin else self.members.get(user.id, 0)
 
     def can_read(self, user: User) -> bool:
         return self.visibility == "public" or self.access_level(user) >= GUEST
 
 
-# Each kind starts at another number, so that the id of another kind, or an iid, finds nothing
-# instead of finding something by chance.
+_R = TypeVar("_R", bound=Record)
+
+# The ids of each kind begin at a different number, so that a look-up with the id of another kind,
+# or with an iid, fails.
 _FIRST_IDS: dict[type, int] = {
     User: 1,
     Hook: 11,
@@ -358,10 +361,14 @@ _FIRST_IDS: dict[type, int] = {
 
 
 class Instance:
-    """One GitLab: its address, its users and projects, and the lock around them.
+    """A GitLab instance: its address, its users and projects, and the lock around them.
 
-    Hold `changed` while reading state that other threads may change, and `changing()` while
-    changing it.
+    Hold `changed` to read state that other threads may change, and `changing()` to change it.
+
+    Args:
+        url: The address, without a slash at the end.
+        version: The GitLab version.
+        now: The clock.
     """
 
     def __init__(self, *, url: str, version: str, now: Callable[[], datetime]) -> None:
@@ -378,64 +385,46 @@ class Instance:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock for a change, then wake the threads that wait for one."""
+        """Hold the lock, then wake the threads that wait for a change."""
         with self.changed:
             try:
                 yield
             finally:
                 self.changed.notify_all()
 
+    def create(self, kind: type[_R], **fields: Any) -> _R:
+        """Return a new object with the next id of its kind; the caller adds it to its owner."""
+        now = self.now()
+        return kind(id=self.next_id(kind), created_at=now, updated_at=now, **fields)
+
     def next_id(self, kind: type) -> int:
         return next(self._ids[kind])
 
     def api_url(self, path: str) -> str:
-        """The address of an API resource; `path` begins with a slash."""
+        """Return the address of an API resource; `path` begins with a slash."""
         return f"{self.url}/api/v4{path}"
 
     def add_user(
         self, username: str, *, name: str = "", bot: bool = False, admin: bool = False
     ) -> User:
-        number = self.next_id(User)
-        self.users[number] = User(
-            instance=self, id=number, username=username, name=name or username, bot=bot, admin=admin
+        user = self.create(
+            User, instance=self, username=username, name=name or username, bot=bot, admin=admin
         )
-        return self.users[number]
-
-    def add_token(
-        self,
-        value: str,
-        user: User,
-        *,
-        scopes: frozenset[str] = frozenset({"api"}),
-        expired: bool = False,
-    ) -> None:
-        self.tokens[value] = Token(user=user, scopes=scopes, expired=expired)
+        self.users[user.id] = user
+        return user
 
     def add_project(self, path: str, *, name: str = "") -> Project:
-        project = Project(
-            instance=self,
-            id=self.next_id(Project),
-            name=name or path.rpartition("/")[2],
-            path_with_namespace=path,
-            created_at=self.now(),
-        )
+        name = name or path.rpartition("/")[2]
+        project = self.create(Project, instance=self, name=name, path_with_namespace=path)
         self.projects[project.id] = project
         return project
 
     def add_label(
         self, project: Project, name: str, *, color: str = "#6699cc", description: str | None = None
     ) -> Label:
-        now = self.now()
-        project.labels[name] = Label(
-            id=self.next_id(Label),
-            project=project,
-            name=name,
-            color=color,
-            description=description,
-            created_at=now,
-            updated_at=now,
-        )
-        return project.labels[name]
+        label = self.create(Label, project=project, name=name, color=color, description=description)
+        project.labels[name] = label
+        return label
 
     def add_commit(
         self,
@@ -465,21 +454,15 @@ class Instance:
         return commit
 
     def user(self, username: str) -> User:
-        """The user with that name. Raises KeyError, naming it, if there is none."""
+        """Return the user with a username. Raises KeyError if there is none."""
         for user in self.users.values():
             if user.username == username:
                 return user
-        raise KeyError(f"no user {username!r} in the sandbox")
+        raise KeyError(f"the sandbox has no user {username!r}")
 
     def project(self, key: str) -> Project | None:
-        """The project with that number or full path."""
+        """Return the project with an id or a full path."""
         if key.isascii() and key.isdigit():
             return self.projects.get(int(key))
-        for project in self.projects.values():
-            if project.path_with_namespace.lower() == key.lower():
-                return project
-        return None
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+        path, projects = key.lower(), self.projects.values()
+        return next((each for each in projects if each.path_with_namespace.lower() == path), None)

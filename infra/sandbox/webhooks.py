@@ -1,23 +1,20 @@
 """Webhooks as GitLab sends them: headers, signature, time limit, history, loop detection.
 
-A thread with an event loop of its own delivers them, so that neither an API response nor a test
-waits for the receiver. `payloads` makes the bodies.
+A thread with its own event loop delivers them, so that neither an API response nor a test waits
+for the receiver. `payloads` makes the bodies.
 
-After https://docs.gitlab.com/user/project/integrations/webhooks/ and
-https://www.standardwebhooks.com/.
+https://docs.gitlab.com/user/project/integrations/webhooks/ and https://www.standardwebhooks.com/
 """
 
 import asyncio
 import base64
-import binascii
-import fnmatch
 import hashlib
 import hmac
 import json
-import re
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -28,24 +25,19 @@ import anyio
 import httpx
 from anyio.from_thread import start_blocking_portal
 
-from .state import Hook, HookEvent, Instance, Project
+from .state import Hook, HookEvent, Instance, Project, User
 
 EVENT_UUID_HEADER = "X-Gitlab-Event-UUID"
-SIGNING_PREFIX = "whsec_"
-SIGNING_KEY_BYTES = 32
-
 _RESPONSE_BYTES = 8 * 1024
-_AT_ONCE = 50
-_SENDS_PER_MINUTE = 5
+_CONCURRENT_DELIVERIES = 50
+_RESENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
-_REMEMBERED_EVENTS = 10_000  # per hook; GitLab deletes them after 7 days instead
+_EVENTS_IN_HISTORY = 10_000  # per hook; GitLab keeps them for 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
-_FAILURES_UNTIL_DISABLED = 40
 _LONGEST_PAUSE = timedelta(hours=24)
 
-
-# `X-Gitlab-Event` by trigger.
-HEADERS = {
+# The `X-Gitlab-Event` header of each trigger that fires.
+_EVENTS = {
     "push_events": "Push Hook",
     "tag_push_events": "Tag Push Hook",
     "issues_events": "Issue Hook",
@@ -58,87 +50,78 @@ HEADERS = {
 
 
 class Webhooks:
-    """Sends an instance's webhooks and keeps the history of each hook.
+    """The sender of an instance's webhooks, which records the history of each hook.
 
     Args:
-        instance: the instance.
-        timeout: seconds that a receiver may take; 10 in GitLab.
-        disable_failing: whether a hook that keeps failing is paused and, in the end, disabled.
-        transport: delivers webhooks instead of the network.
+        instance: The instance.
+        timeout: The seconds that a receiver may take.
+        disable_failing: Whether a hook that fails repeatedly is paused and finally disabled.
+        transport: Delivers the webhooks instead of the network.
+
+    Attributes:
+        under_way: The number of deliveries that have not finished.
     """
 
     def __init__(
         self,
         instance: Instance,
         *,
-        timeout: float = 10.0,
-        disable_failing: bool = True,
-        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float,
+        disable_failing: bool,
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._instance = instance
         self._timeout = timeout
         self._disable_failing = disable_failing
         self._transport = transport
         self._thread = _DeliveryThread()
-        self._slots = anyio.CapacityLimiter(_AT_ONCE)
+        self._slots = anyio.CapacityLimiter(_CONCURRENT_DELIVERIES)
         self._chains: dict[str, set[int]] = {}
-        self._sent: dict[tuple[str, int, int], list[float]] = {}
+        self._resends: dict[tuple[int, int], deque[float]] = {}
         self.under_way = 0
 
     def fire(
         self, project: Project, trigger: str, data: dict[str, Any], *, event_uuid: str | None
     ) -> None:
-        """Send `data` to each of the project's hooks with the trigger (as "issues_events").
+        """Send a body to the project's hooks that have a trigger.
 
         Args:
-            event_uuid: the `X-Gitlab-Event-UUID` of the API request that caused this, if it
-                had one: a hook that has already fired under it does not fire again.
+            project: The project.
+            trigger: The trigger, such as "issues_events".
+            data: The body.
+            event_uuid: The `X-Gitlab-Event-UUID` of the API request that caused the event, if it
+                had one. A hook that has already fired under it does not fire again.
         """
         for hook in project.hooks.values():
-            if trigger not in hook.triggers or not _wants_branch(hook, trigger, data):
-                continue
-            if self.alert_status(hook) != "executable" or self._is_loop(hook, event_uuid):
+            if trigger not in hook.triggers or hook.alert_status != "executable":
                 continue
             chain = event_uuid or str(uuid.uuid4())
-            self._chains.setdefault(chain, set()).add(hook.id)
-            self._start(hook, trigger, data, chain, str(uuid.uuid4()))
+            fired = self._chains.setdefault(chain, set())
+            if hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN:
+                continue  # a loop
+            fired.add(hook.id)
+            self._start(hook, _EVENTS[trigger], data, chain, str(uuid.uuid4()))
 
-    def send(
-        self, hook: Hook, trigger: str, data: dict[str, Any], *, idempotency_key: str | None = None
-    ) -> Future[HookEvent]:
-        """Send to one hook, disabled or not (test, resend)."""
-        delivery_id = idempotency_key or str(uuid.uuid4())
-        return self._start(hook, trigger, data, str(uuid.uuid4()), delivery_id)
+    def resend(self, hook: Hook, event: HookEvent) -> Future[HookEvent]:
+        """Send an event of the hook's history again with its id, even if the hook is disabled."""
+        name, chain = event.headers["X-Gitlab-Event"], str(uuid.uuid4())
+        return self._start(hook, name, event.data, chain, event.delivery_id)
 
-    def may_send(self, sender: tuple[str, int, int], now: float) -> bool:
-        """Whether a resend or a test is within the limit of five a minute; if so, count it."""
-        recent = [each for each in self._sent.get(sender, ()) if each > now - 60]
-        self._sent[sender] = recent
-        if len(recent) >= _SENDS_PER_MINUTE:
+    def may_resend(self, hook: Hook, user: User) -> bool:
+        """Return whether the rate limit permits a resend by the user, and count it."""
+        now = self._instance.now().timestamp()
+        recent = self._resends.setdefault((hook.id, user.id), deque(maxlen=_RESENDS_PER_MINUTE))
+        if len(recent) == _RESENDS_PER_MINUTE and recent[0] > now - 60:
             return False
         recent.append(now)
         return True
 
-    def alert_status(self, hook: Hook) -> str:
-        """The hook's status: `executable`, `temporarily_disabled`, or `disabled` for good."""
-        if hook.failures >= _FAILURES_UNTIL_DISABLED:
-            return "disabled"
-        if hook.disabled_until and hook.disabled_until > self._instance.now():
-            return "temporarily_disabled"
-        return "executable"
-
     def close(self) -> None:
-        """Drop the deliveries under way and end the thread. A later delivery starts a new one."""
+        """Drop the deliveries under way and end the thread. The next delivery starts a new one."""
         self._thread.stop()
 
-    def _is_loop(self, hook: Hook, event_uuid: str | None) -> bool:
-        if not event_uuid:
-            return False
-        fired = self._chains.get(event_uuid, set())
-        return hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN
-
     def _start(
-        self, hook: Hook, trigger: str, data: dict[str, Any], chain: str, delivery_id: str
+        self, hook: Hook, event: str, data: dict[str, Any], chain: str, delivery_id: str
     ) -> Future[HookEvent]:
         with self._instance.changing():
             self.under_way += 1
@@ -146,7 +129,7 @@ class Webhooks:
             "Content-Type": "application/json",
             "User-Agent": f"GitLab/{self._instance.version}",
             "Idempotency-Key": delivery_id,
-            "X-Gitlab-Event": HEADERS[trigger],
+            "X-Gitlab-Event": event,
             "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
             "X-Gitlab-Instance": self._instance.url,
             EVENT_UUID_HEADER: chain,
@@ -169,29 +152,27 @@ class Webhooks:
             delivery_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
             signature = sign(hook.signing_token, delivery_id, timestamp, body)
             headers = {**headers, "webhook-signature": signature}
-        secret = dict(hook.custom_headers)
-        if hook.token:
-            secret["X-Gitlab-Token"] = hook.token.replace("\n", "").replace("\r", "")
         event = HookEvent(
             url=hook.url,
-            # In the history, "Issue Hook" is "issue_hooks".
+            # The history calls an "Issue Hook" "issue_hooks".
             trigger=headers["X-Gitlab-Event"].lower().replace(" ", "_") + "s",
-            headers=dict.fromkeys(secret, "[REDACTED]") | headers,
+            headers=headers | ({"X-Gitlab-Token": "[REDACTED]"} if hook.token else {}),
             data=data,
         )
+        if hook.token:
+            headers |= {"X-Gitlab-Token": hook.token.replace("\n", "").replace("\r", "")}
         async with self._slots:
-            await self._exchange(hook, event, body, secret | headers)
+            await self._exchange(hook, event, body, httpx.Headers(headers, encoding="utf-8"))
         self._record(hook, event)
         return event
 
     async def _exchange(
-        self, hook: Hook, event: HookEvent, body: bytes, headers: dict[str, str]
+        self, hook: Hook, event: HookEvent, body: bytes, headers: httpx.Headers
     ) -> None:
         started = time.monotonic()
-        raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         try:
             with anyio.fail_after(self._timeout):
-                response = await self._post(hook, body, raw_headers)
+                response = await self._post(hook, body, headers)
         except TimeoutError:
             event.internal_error_message = f"execution expired after {self._timeout:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -202,11 +183,9 @@ class Webhooks:
             event.response_body = response.content[:_RESPONSE_BYTES].decode(errors="replace")
         event.execution_duration = time.monotonic() - started
 
-    async def _post(
-        self, hook: Hook, body: bytes, headers: list[tuple[bytes, bytes]]
-    ) -> httpx.Response:
+    async def _post(self, hook: Hook, body: bytes, headers: httpx.Headers) -> httpx.Response:
         async with httpx.AsyncClient(
-            # Loading the certificates takes long, and plain HTTP needs none.
+            # Loading the certificates is slow, and plain HTTP needs none.
             verify=hook.enable_ssl_verification and hook.url.startswith("https:"),
             timeout=None,
             trust_env=False,
@@ -219,7 +198,7 @@ class Webhooks:
         with self._instance.changing():
             event.id = self._instance.next_id(HookEvent)
             hook.events.append(event)
-            del hook.events[:-_REMEMBERED_EVENTS]
+            del hook.events[:-_EVENTS_IN_HISTORY]
             if event.response_status[:1] in ("2", "3"):
                 hook.failures, hook.disabled_until = 0, None
             elif self._disable_failing:
@@ -228,7 +207,7 @@ class Webhooks:
 
 
 class _DeliveryThread:
-    """A thread with an event loop, started when it is first used, and again after a stop."""
+    """A thread with an event loop, which starts at the first delivery, also after a stop."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -236,8 +215,8 @@ class _DeliveryThread:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, delivery: Coroutine[Any, Any, HookEvent]) -> Future[HookEvent]:
-        # The portal's own way to start a task waits for the thread, which can wait for the lock
-        # that the caller holds.
+        # The portal's own methods wait for the thread, which can wait for the lock that the
+        # caller holds.
         with self._guard:
             if self._loop is None:
                 portal = self._running.enter_context(start_blocking_portal(name="sandbox-webhooks"))
@@ -251,22 +230,21 @@ class _DeliveryThread:
 
 
 def sign(signing_token: str, delivery_id: str, timestamp: str, body: bytes) -> str:
-    """The `webhook-signature` of a delivery. Raises ValueError for a malformed signing token."""
+    """Return the `webhook-signature` of a delivery. Raises ValueError like `signing_key`."""
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     digest = hmac.digest(signing_key(signing_token), signed, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def signing_key(signing_token: str) -> bytes:
-    """The key in a signing token. Raises ValueError if it is malformed."""
+    """Return the key in a signing token. Raises ValueError if the token is malformed."""
+    prefix, _, encoded = signing_token.partition("_")
     try:
-        key = base64.b64decode(signing_token.removeprefix(SIGNING_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
         key = b""
-    if not signing_token.startswith(SIGNING_PREFIX) or len(key) != SIGNING_KEY_BYTES:
-        raise ValueError(
-            f"a signing token is {SIGNING_PREFIX!r} followed by {SIGNING_KEY_BYTES} bytes in base64"
-        )
+    if prefix != "whsec" or len(key) != 32:
+        raise ValueError("a signing token is 'whsec_' followed by 32 bytes in base64")
     return key
 
 
@@ -275,13 +253,3 @@ def _disabled_until(failures: int, now: datetime) -> datetime | None:
         return None
     doublings = min(failures - _FAILURES_UNTIL_PAUSED, 20)
     return now + min(timedelta(minutes=2**doublings), _LONGEST_PAUSE)
-
-
-def _wants_branch(hook: Hook, trigger: str, data: dict[str, Any]) -> bool:
-    pattern = hook.push_events_branch_filter
-    if trigger != "push_events" or not pattern or hook.branch_filter_strategy == "all_branches":
-        return True
-    branch = str(data["ref"]).removeprefix("refs/heads/")
-    if hook.branch_filter_strategy == "regex":
-        return re.search(pattern, branch) is not None
-    return fnmatch.fnmatchcase(branch, pattern)

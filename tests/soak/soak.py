@@ -25,6 +25,7 @@ from gidgetlambda.task import Task
 
 from infra.sandbox import BOT, Sandbox
 from infra.sandbox.faults import Faults
+from infra.sandbox.state import Token
 from infra.testing.server import serve
 from infra.testing.sqs import serve as serve_sqs
 from infra.testing.stack import Stack
@@ -143,7 +144,7 @@ class _SoakRun:
             self._receivers.append(opened.enter_context(function))
         for number in range(WORKERS):
             token = f"sandbox-bot-token-{number}"
-            self._gitlab.instance.add_token(token, self._gitlab.user(BOT))
+            self._gitlab.instance.tokens[token] = Token(user=self._gitlab.user(BOT))
             function = stack.function(
                 "WorkFunction",
                 handler="tests.soak.bot.work",

@@ -1,13 +1,14 @@
-"""GitLab's REST API (`/api/v4`) over the state of a sandbox: the part that bots call.
+"""The part of GitLab's REST API (`/api/v4`) that bots call, over the state of a sandbox.
 
-This module translates between HTTP and endpoints. The other modules each answer for one kind of
+This module translates between HTTP and endpoints. Most other modules implement one kind of
 resource, and register their endpoints when they are imported.
 """
 
 import hashlib
-import inspect
 import uuid
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -37,12 +38,12 @@ _REST = "/api/v4"
 
 
 def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[BaseRoute]:
-    """The API's routes.
+    """Return the API's routes.
 
     Args:
-        instance: the state.
-        webhooks: sends the webhooks that follow.
-        rate_limit: requests that a user may make in a minute.
+        instance: The state.
+        webhooks: Sends the webhooks that the requests fire.
+        rate_limit: The requests that each user may make in a minute.
     """
     limiter = RateLimiter(rate_limit)
 
@@ -52,9 +53,10 @@ def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[B
 
     return [
         *(route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES),
-        # A query reads, although it is sent with POST.
         route("POST", "/api", "/graphql", graphql.execute),
-        Route(_REST + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route(
+            _REST + "/{rest:path}", _not_found, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
+        ),
     ]
 
 
@@ -68,7 +70,8 @@ def _serve(
             with instance.changing():
                 token = authenticate(instance, request.headers)
                 headers |= limiter.count(token.user.id, instance.now().timestamp())
-                require_scope(token, request.method if prefix == _REST else "GET")
+                if prefix == _REST:  # GraphQL reads with POST
+                    require_scope(token, request.method)
                 call = Call(
                     user=token.user,
                     webhooks=webhooks,
@@ -77,8 +80,8 @@ def _serve(
                     params=read(request.url.query, request.headers.get("content-type", ""), body),
                     event_uuid=request.headers.get(EVENT_UUID_HEADER) or None,
                 )
-                answer = endpoint(call)
-            response = await answer if inspect.isawaitable(answer) else answer
+                result = endpoint(call)
+            response = _response(request.method, await result if isawaitable(result) else result)
             if request.method in ("GET", "HEAD"):
                 response = _cacheable(response, request.headers.get("if-none-match"))
         except ApiError as error:
@@ -87,6 +90,14 @@ def _serve(
         return response
 
     return serve
+
+
+def _response(method: str, result: Any) -> Response:
+    if isinstance(result, Response):
+        return result
+    if method == "DELETE":
+        return Response(status_code=204)
+    return JSONResponse(result, 201 if method == "POST" else 200)
 
 
 def _cacheable(response: Response, known: str | None) -> Response:
@@ -99,5 +110,5 @@ def _cacheable(response: Response, known: str | None) -> Response:
     return response
 
 
-async def _unknown(request: Request) -> Response:
+async def _not_found(request: Request) -> Response:
     return JSONResponse({"error": "404 Not Found"}, 404)

@@ -1,10 +1,10 @@
 """Authentication and rate limits.
 
-After https://docs.gitlab.com/api/rest/authentication/ and
-https://docs.gitlab.com/security/rate_limits/.
+https://docs.gitlab.com/api/rest/authentication/ and https://docs.gitlab.com/security/rate_limits/
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 from ..state import Instance, Token
@@ -15,7 +15,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def authenticate(instance: Instance, headers: Mapping[str, str]) -> Token:
-    """The token of a request. Raises ApiError 401 if it is missing, unknown or expired."""
+    """Return the token of a request. Raises ApiError 401 if it is missing, unknown or expired."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     bearer = bearer.strip() if scheme.lower() == "bearer" else ""
     token = instance.tokens.get(headers.get("private-token", "") or bearer)
@@ -28,7 +28,7 @@ def authenticate(instance: Instance, headers: Mapping[str, str]) -> Token:
 
 
 def require_scope(token: Token, method: str) -> None:
-    """Refuse a write with a token that may only read."""
+    """Refuse a write with a read-only token."""
     if method in _READING or "api" in token.scopes:
         return
     text = "The request requires higher privileges than provided by the access token."
@@ -37,33 +37,38 @@ def require_scope(token: Token, method: str) -> None:
 
 
 class RateLimiter:
-    """Counts each user's requests per minute.
+    """A counter of each user's requests per minute.
 
     Args:
-        limit: requests that a user may make in a minute.
+        limit: The requests that a user may make in a minute.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._window = 0
-        self._seen: dict[int, int] = {}
+        self._limit = limit
+        self._requests: Counter[tuple[int, int]] = Counter()
 
     def count(self, user_id: int, now: float) -> dict[str, str]:
-        """Count a request at `now` (Unix seconds); return its headers. Raises ApiError 429."""
-        window = math.floor(now / _WINDOW_SECONDS)
-        if window != self._window:
-            self._window = window
-            self._seen.clear()
-        seen = self._seen[user_id] = self._seen.get(user_id, 0) + 1
+        """Count a request and return the headers of its response.
+
+        Args:
+            user_id: The user's id.
+            now: The time, in Unix seconds.
+
+        Raises:
+            ApiError: 429, because the user has reached the limit.
+        """
+        window = int(now // _WINDOW_SECONDS)
+        self._requests[user_id, window] += 1
+        seen = self._requests[user_id, window]
         reset = (window + 1) * _WINDOW_SECONDS
         headers = {
-            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Limit": str(self._limit),
             "RateLimit-Name": "throttle_authenticated_api",
             "RateLimit-Observed": str(seen),
-            "RateLimit-Remaining": str(max(0, self.limit - seen)),
+            "RateLimit-Remaining": str(max(0, self._limit - seen)),
             "RateLimit-Reset": str(reset),
         }
-        if seen > self.limit:
+        if seen > self._limit:
             retry_after = str(math.ceil(reset - now))
             raise ApiError(429, "Retry later\n", headers=headers | {"Retry-After": retry_after})
         return headers

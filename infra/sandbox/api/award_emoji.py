@@ -1,13 +1,12 @@
 """`…/award_emoji` on issues, merge requests, snippets and their notes.
 
-After https://docs.gitlab.com/api/emoji_reactions/.
+https://docs.gitlab.com/api/emoji_reactions/
 """
 
 import re
 
-from starlette.responses import JSONResponse, Response
-
 from .. import entities, notes
+from ..entities import Json
 from ..state import Awardable, AwardEmoji, Commit
 from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
@@ -23,25 +22,24 @@ _AWARD = [f"{path}/{{award_id}}" for path in _AWARDS]
 
 
 @endpoint("POST", *_AWARDS)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json:
     awardable = _awardable(call)
     name = call.params.required("name")
     if not _NAME.fullmatch(name):
         raise not_found("Award Emoji Name is not a valid emoji name")
     try:
-        emoji = notes.award(call.actor, awardable, name)
+        emoji = notes.award(call, awardable, name)
     except ValueError as error:
         raise not_found(f"Award Emoji {error}") from None
-    return JSONResponse(entities.award_emoji(emoji), 201)
+    return entities.award_emoji(emoji)
 
 
 @endpoint("DELETE", *_AWARD)
-def delete(call: Call) -> Response:
+def delete(call: Call) -> None:
     emoji = _find(call)
     if emoji.user is not call.user and not call.user.admin:
         raise unauthorized()
-    notes.revoke(call.actor, emoji)
-    return Response(status_code=204)
+    notes.revoke(call, emoji)
 
 
 def _awardable(call: Call) -> Awardable:

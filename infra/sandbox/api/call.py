@@ -1,4 +1,4 @@
-"""One authenticated API request, and the objects that its path names."""
+"""An authenticated API request, and the objects that its path names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,7 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from ..actor import Actor
-from ..state import (
-    PLANNER,
-    Commit,
-    Instance,
-    Issue,
-    MergeRequest,
-    Note,
-    Project,
-    Snippet,
-    User,
-)
-from ..webhooks import Webhooks
+from ..state import PLANNER, Commit, Issue, MergeRequest, Note, Project, Snippet
 from .errors import ApiError, invalid, not_found
 from .params import Params
 
@@ -29,38 +18,26 @@ SNIPPET = "/projects/{id}/snippets/{snippet_id}"
 COMMIT = "/projects/{id}/repository/commits/{sha}"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An authenticated request.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Actor):
+    """An authenticated request, and the user who acts through it.
 
     Attributes:
-        resource: the path below `/api/v4`, still encoded.
-        path: the parameters in the path, still encoded.
-        params: the parameters in the query and the body.
-        event_uuid: the `X-Gitlab-Event-UUID` header.
+        resource: The path below `/api/v4`, still encoded.
+        path: The parameters in the path, still encoded.
+        params: The parameters in the query and the body.
     """
 
-    user: User
-    webhooks: Webhooks
     resource: str
     path: dict[str, str]
     params: Params
-    event_uuid: str | None = None
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(self.user, self.webhooks, self.event_uuid)
-
-    @property
-    def instance(self) -> Instance:
-        return self.user.instance
 
     def text(self, name: str) -> str:
-        """A path parameter, decoded."""
+        """Return a path parameter, decoded."""
         return unquote(self.path[name])
 
     def number(self, name: str) -> int:
-        """A numeric path parameter. Raises ApiError 400 for anything else."""
+        """Return a path parameter. Raises ApiError 400 if it is not a number."""
         text = self.text(name)
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise invalid(name)
@@ -68,7 +45,7 @@ class Call:
 
     @property
     def project(self) -> Project:
-        """The project in the path, by number or encoded path, if the user may see it."""
+        """The project whose id or encoded path is in the path, if the user may see it."""
         project = self.instance.project(self.text("id"))
         if not project or not project.can_read(self.user):
             raise not_found("Project")
@@ -94,7 +71,7 @@ class Call:
 
     @property
     def noteable(self) -> Issue | MergeRequest | Snippet | Commit:
-        """The object in the path that notes can be on."""
+        """The object that notes can be on."""
         if "issue_iid" in self.path:
             return self.issue
         if "merge_request_iid" in self.path:
@@ -105,26 +82,35 @@ class Call:
 
     @property
     def note(self) -> Note:
-        """The note in the path, if it is on the noteable and the user may see it."""
+        """The note, if it is on the noteable and the user may see it."""
         notes = {note.id: note for note in self.noteable.notes if self.may_see(note)}
         return self.find(notes, "note_id", "Note")
 
     def find(self, found: Mapping[int, _T], name: str, what: str = "") -> _T:
-        """The element with the number in the path. Raises ApiError 404, naming `what`."""
+        """Return the object whose id is a path parameter.
+
+        Args:
+            found: The objects by id.
+            name: The name of the parameter.
+            what: The name of the object in the error.
+
+        Raises:
+            ApiError: 404, because there is no such object.
+        """
         number = self.number(name)
         if number not in found:
             raise not_found(what)
         return found[number]
 
     def may_see(self, thing: Issue | Note) -> bool:
-        """Confidential issues and internal notes are for the team and those concerned."""
-        hidden = thing.confidential if isinstance(thing, Issue) else thing.internal
-        assignees = thing.assignees if isinstance(thing, Issue) else ()
-        if not hidden or self.user in (thing.author, *assignees):
-            return True
-        return thing.project.access_level(self.user) >= PLANNER
+        """Return whether the user may see an issue or note, which may be confidential."""
+        if isinstance(thing, Issue):
+            visible = not thing.confidential or self.user in (thing.author, *thing.assignees)
+        else:
+            visible = not thing.internal or self.user is thing.author
+        return visible or thing.project.access_level(self.user) >= PLANNER
 
     def require(self, level: int, *, unless: bool = False) -> None:
-        """Refuse a user with less than an access level in the project, `unless` it is theirs."""
+        """Refuse a user with a lower access level in the project, `unless` the condition holds."""
         if not unless and self.project.access_level(self.user) < level:
             raise ApiError(403, {"message": "403 Forbidden"})

@@ -1,41 +1,36 @@
 """`/projects/:id/repository/commits` and the comments on them.
 
-After https://docs.gitlab.com/api/commits/.
+https://docs.gitlab.com/api/commits/
 """
 
-from starlette.responses import JSONResponse, Response
-
 from .. import entities, notes
-from ..state import Commit, Note
+from ..entities import Json
+from ..state import Commit
 from .call import COMMIT, Call
 from .endpoints import endpoint, index, show
 from .notes import require_text
 
 
 @endpoint("POST", f"{COMMIT}/comments")
-def comment(call: Call) -> Response:
+def comment(call: Call) -> Json:
     commit, params = call.commit, call.params
     body = params.required("note")
     require_text(body)
     note = notes.comment(
-        call.actor,
+        call,
         commit,
         body,
         path=params.text("path"),
         line=params.number("line", 0) or None,
         line_type=params.text("line_type"),
     )
-    return JSONResponse(entities.commit_comment(note), 201)
+    return entities.commit_comment(note)
 
 
 def _commits(call: Call) -> list[Commit]:
     return list(reversed(call.project.commits.values()))
 
 
-def _comments(call: Call) -> list[Note]:
-    return [note for note in call.commit.notes if not note.system]
-
-
 index("/projects/{id}/repository/commits", find=_commits, entity=entities.commit)
 show(COMMIT, find=lambda call: call.commit, entity=entities.commit)
-index(f"{COMMIT}/comments", find=_comments, entity=entities.commit_comment)
+index(f"{COMMIT}/comments", find=lambda call: call.commit.notes, entity=entities.commit_comment)

@@ -1,8 +1,14 @@
-"""`…/discussions`: notes with their replies. After https://docs.gitlab.com/api/discussions/."""
+"""`…/discussions`: notes with their replies.
+
+https://docs.gitlab.com/api/discussions/
+"""
+
+from functools import partial
 
 from starlette.responses import Response
 
 from .. import entities, notes
+from ..entities import Json
 from ..state import Note
 from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
@@ -14,22 +20,16 @@ _DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
 
 
 @endpoint("POST", *_DISCUSSIONS)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json | Response:
     noteable = call.noteable
-    return post(
-        call,
-        noteable,
-        lambda body: notes.comment(call.actor, noteable, body, threaded=True),
-        lambda note: entities.discussion([note]),
-    )
+    write = partial(notes.comment, call, noteable, threaded=True)
+    return post(call, noteable, write, lambda note: entities.discussion([note]))
 
 
 @endpoint("POST", *(f"{path}/notes" for path in _DISCUSSION))
-def reply(call: Call) -> Response:
+def reply(call: Call) -> Json | Response:
     first = _find(call)[0]
-    return post(
-        call, first.noteable, lambda body: notes.reply(call.actor, first, body), entities.note
-    )
+    return post(call, first.noteable, partial(notes.reply, call, first))
 
 
 def _discussions(call: Call) -> list[list[Note]]:
@@ -41,9 +41,9 @@ def _discussions(call: Call) -> list[list[Note]]:
 
 
 def _find(call: Call) -> list[Note]:
-    for notes_in_thread in _discussions(call):
-        if notes_in_thread[0].discussion_id == call.text("discussion_id"):
-            return notes_in_thread
+    for discussion in _discussions(call):
+        if discussion[0].discussion_id == call.text("discussion_id"):
+            return discussion
     raise not_found("Discussion")
 
 

@@ -9,9 +9,9 @@ class ApiError(Exception):
     """A refused request.
 
     Args:
-        status: the HTTP status.
-        body: JSON, or plain text.
-        headers: more headers of the response.
+        status: The HTTP status.
+        body: The JSON or the plain text of the response.
+        headers: More headers of the response.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class ApiError(Exception):
 
 
 def not_found(what: str = "") -> ApiError:
-    """GitLab's 404, which also hides what the user may not see."""
+    """Return GitLab's 404, which also hides objects that the user may not see."""
     return ApiError(404, {"message": f"404 {what} Not Found" if what else "404 Not Found"})
 
 
@@ -37,10 +37,10 @@ def unauthorized() -> ApiError:
 
 
 def invalid(name: str, problem: str = "is invalid") -> ApiError:
-    """GitLab's 400 for a parameter."""
+    """Return GitLab's 400 for an invalid parameter."""
     return ApiError(400, {"error": f"{name} {problem}"})
 
 
 def invalid_field(name: str, problem: str) -> ApiError:
-    """GitLab's 400 for a value that its models reject."""
+    """Return GitLab's 400 for a parameter that its models reject."""
     return ApiError(400, {"message": {name: [problem]}})

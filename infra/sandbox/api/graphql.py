@@ -1,4 +1,4 @@
-"""`POST /api/graphql`, only for the token's account: `query { currentUser { … } }`."""
+"""`POST /api/graphql`, which supports one query: `query { currentUser { … } }`."""
 
 import re
 

@@ -1,15 +1,16 @@
 """`/projects/:id/issues` and `/projects/:id/merge_requests`.
 
-After https://docs.gitlab.com/api/issues/ and https://docs.gitlab.com/api/merge_requests/.
+https://docs.gitlab.com/api/issues/ and https://docs.gitlab.com/api/merge_requests/
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from .. import entities, issuables
-from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, MergeRequest, Project, User
+from ..entities import Json
+from ..state import DEVELOPER, MAINTAINER, PLANNER, Edit, Issuable, Project, User
 from .call import ISSUE, MERGE_REQUEST, Call
 from .endpoints import endpoint, show
 from .errors import ApiError, invalid_field, unauthorized
@@ -20,7 +21,7 @@ _LONGEST_TITLE = 255
 _STATES = ("opened", "closed", "locked", "merged", "all")
 _PLANNING = ("labels", "add_labels", "remove_labels", "assignee_ids", "reviewer_ids")
 
-# The filters of a list: how the parameter is read, and which elements match its value.
+# The filters of a list: the function that reads the parameter, and the condition.
 _FILTERS: dict[str, tuple[Callable[[Params, str], Any], Callable[[Any, Any], bool]]] = {
     "state": (
         lambda params, name: params.choice(name, _STATES, "all"),
@@ -55,33 +56,33 @@ def merge_requests(call: Call) -> Response:
 
 
 @endpoint("POST", "/projects/{id}/issues")
-def open_issue(call: Call) -> Response:
+def open_issue(call: Call) -> Json:
     project, params = call.project, call.params
     title = _validated_title(params.required("title"))
     planner = project.access_level(call.user) >= PLANNER
     issue = issuables.open_issue(
-        call.actor,
+        call,
         project,
         title,
         description=params.text("description") or "",
-        # GitLab silently drops the fields that the author may not set.
+        # GitLab ignores fields that the author may not set.
         labels=(params.names("labels") or ()) if planner else (),
         assignees=(_users(call, "assignee_ids") or []) if planner else [],
-        confidential=bool(params.flag("confidential")),
+        confidential=params.flag("confidential", False),
         issue_type=params.choice("issue_type", ("issue", "incident", "task"), "issue"),
     )
-    return _shown(issue, 201)
+    return entities.issuable(issue)
 
 
 @endpoint("POST", "/projects/{id}/merge_requests")
-def open_merge_request(call: Call) -> Response:
+def open_merge_request(call: Call) -> Json:
     project, params = call.project, call.params
     call.require(DEVELOPER)
     source, target = params.required("source_branch"), params.required("target_branch")
     title = _validated_title(params.required("title"))
     _refuse_branches(project, source, target)
     merge_request = issuables.open_merge_request(
-        call.actor,
+        call,
         project,
         title,
         source_branch=source,
@@ -91,13 +92,13 @@ def open_merge_request(call: Call) -> Response:
         assignees=_users(call, "assignee_ids") or [],
         reviewers=_users(call, "reviewer_ids") or [],
     )
-    return _shown(merge_request, 201)
+    return entities.issuable(merge_request)
 
 
 @endpoint("PUT", ISSUE, MERGE_REQUEST)
-def update(call: Call) -> Response:
+def update(call: Call) -> Json:
     issuable, params = _issuable(call), call.params
-    # Without a role, an author may change the text, but not labels or people.
+    # An author without a role may change the text, but neither labels nor people.
     planning = any(name in params for name in _PLANNING)
     call.require(PLANNER, unless=issuable.author is call.user and not planning)
     title = params.text("title")
@@ -110,33 +111,31 @@ def update(call: Call) -> Response:
         state_event=params.choice("state_event", ("close", "reopen", ""), "") or None,
         assignees=_users(call, "assignee_ids"),
         reviewers=_users(call, "reviewer_ids"),
-        confidential=params.flag("confidential"),
+        confidential=params.flag("confidential", None),
         target_branch=params.text("target_branch"),
     )
-    issuables.edit(call.actor, issuable, change)
-    return _shown(issuable)
+    issuables.edit(call, issuable, change)
+    return entities.issuable(issuable)
 
 
 @endpoint("PUT", f"{MERGE_REQUEST}/merge")
-def merge(call: Call) -> Response:
+def merge(call: Call) -> Json:
     merge_request = call.merge_request
-    _require_merger(call, merge_request)
+    protected = merge_request.target_branch == call.project.default_branch
+    if call.project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
+        raise unauthorized()
     if merge_request.state != "opened" or merge_request.draft:
         raise ApiError(405, {"message": "405 Method Not Allowed"})
     expected = call.params.text("sha")
     if expected and expected != merge_request.sha:
         message = f"SHA does not match HEAD of source branch: {merge_request.sha}"
         raise ApiError(409, {"message": message})
-    issuables.merge(call.actor, merge_request)
-    return _shown(merge_request)
+    issuables.merge(call, merge_request)
+    return entities.issuable(merge_request)
 
 
 def _issuable(call: Call) -> Issuable:
     return call.issue if "issue_iid" in call.path else call.merge_request
-
-
-def _shown(issuable: Issuable, status: int = 200) -> Response:
-    return JSONResponse(entities.issuable(issuable), status)
 
 
 def _list(call: Call, found: Iterable[Issuable], filters: dict[str, Any]) -> Response:
@@ -149,7 +148,7 @@ def _list(call: Call, found: Iterable[Issuable], filters: dict[str, Any]) -> Res
 
 
 def _users(call: Call, name: str) -> list[User] | None:
-    """The members in a list of user ids. 0 and an empty list mean nobody; others are ignored."""
+    """Return the members in a list of user ids. Other ids, such as 0, stand for nobody."""
     numbers = call.params.numbers(name)
     if numbers is None:
         return None
@@ -174,17 +173,8 @@ def _refuse_branches(project: Project, source: str, target: str) -> None:
         raise ApiError(422, {"message": [message]})
     for other in project.merge_requests.values():
         if (other.state, other.source_branch, other.target_branch) == ("opened", source, target):
-            message = (
-                f"Another open merge request already exists for this source branch: !{other.iid}"
-            )
-            raise ApiError(409, {"message": [message]})
-
-
-def _require_merger(call: Call, merge_request: MergeRequest) -> None:
-    project = merge_request.project
-    protected = merge_request.target_branch == project.default_branch
-    if project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
-        raise unauthorized()
+            message = "Another open merge request already exists for this source branch"
+            raise ApiError(409, {"message": [f"{message}: !{other.iid}"]})
 
 
 show(ISSUE, MERGE_REQUEST, find=_issuable, entity=entities.issuable)

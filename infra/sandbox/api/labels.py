@@ -1,10 +1,12 @@
-"""`/projects/:id/labels`. After https://docs.gitlab.com/api/labels/."""
+"""`/projects/:id/labels`.
+
+https://docs.gitlab.com/api/labels/
+"""
 
 import re
 
-from starlette.responses import JSONResponse, Response
-
 from .. import entities
+from ..entities import Json
 from ..state import PLANNER, Label, Project
 from .call import Call
 from .endpoints import endpoint, index, show
@@ -16,20 +18,20 @@ _COLOR = re.compile(r"#[0-9a-f]{3}(?:[0-9a-f]{3})?|[a-z]+", re.IGNORECASE)
 
 
 @endpoint("POST", _LABELS)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json:
     project, params = call.project, call.params
     call.require(PLANNER)
     name = params.required("name")
     color = _validated_color(params.required("color"))
     _refuse_taken(project, name)
-    label = call.instance.add_label(
-        project, name, color=color, description=params.text("description")
+    description = params.text("description")
+    return entities.label(
+        call.instance.add_label(project, name, color=color, description=description)
     )
-    return JSONResponse(entities.label(label), 201)
 
 
 @endpoint("PUT", _LABEL)
-def update(call: Call) -> Response:
+def update(call: Call) -> Json:
     label, project, params = _find(call), call.project, call.params
     call.require(PLANNER)
     new_name, color = params.text("new_name"), params.text("color")
@@ -41,17 +43,16 @@ def update(call: Call) -> Response:
         project.labels[new_name] = project.labels.pop(label.name)
         label.name = new_name
     label.updated_at = call.instance.now()
-    return JSONResponse(entities.label(label))
+    return entities.label(label)
 
 
 @endpoint("DELETE", _LABEL)
-def delete(call: Call) -> Response:
+def delete(call: Call) -> None:
     label = _find(call)
     call.require(PLANNER)
     del call.project.labels[label.name]
     for issuable in call.project.issuables:
         issuable.labels = [each for each in issuable.labels if each is not label]
-    return Response(status_code=204)
 
 
 def _find(call: Call) -> Label:

@@ -1,11 +1,15 @@
-"""`…/notes` on issues, merge requests and snippets. After https://docs.gitlab.com/api/notes/."""
+"""`…/notes` on issues, merge requests and snippets.
+
+https://docs.gitlab.com/api/notes/
+"""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from starlette.responses import JSONResponse, Response
 
 from .. import entities, notes, quick_actions
+from ..entities import Json
 from ..issuables import apply_quick_actions
 from ..state import MAINTAINER, PLANNER, Issuable, Note, Noteable
 from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
@@ -19,15 +23,10 @@ _FILTERS = {"all_notes": (True, False), "only_comments": (False,), "only_activit
 
 
 @endpoint("POST", *_NOTES)
-def create(call: Call) -> Response:
+def create(call: Call) -> Json | Response:
     noteable = call.noteable
-    internal = bool(call.params.flag("internal") or call.params.flag("confidential"))
-    return post(
-        call,
-        noteable,
-        lambda body: notes.comment(call.actor, noteable, body, internal=internal),
-        entities.note,
-    )
+    internal = call.params.flag("internal", call.params.flag("confidential", False))
+    return post(call, noteable, partial(notes.comment, call, noteable, internal=internal))
 
 
 @endpoint("GET", *_NOTES)
@@ -39,31 +38,40 @@ def list_all(call: Call) -> Response:
 
 
 @endpoint("PUT", *_NOTE)
-def update(call: Call) -> Response:
+def update(call: Call) -> Json:
     note = call.note
     call.require(MAINTAINER, unless=note.author is call.user)
     body = call.params.text("body")
-    if body is not None and not body.strip():
-        raise invalid("body", "is empty")
     if body is not None:
-        notes.edit(call.actor, note, body)
-    return JSONResponse(entities.note(note))
+        if not body.strip():
+            raise invalid("body", "is empty")
+        notes.edit(call, note, body)
+    return entities.note(note)
 
 
 @endpoint("DELETE", *_NOTE)
-def delete(call: Call) -> Response:
+def delete(call: Call) -> None:
     note = call.note
     call.require(MAINTAINER, unless=note.author is call.user)
-    notes.delete(call.actor, note)
-    return Response(status_code=204)
+    note.noteable.notes.remove(note)
 
 
 def post(
-    call: Call, noteable: Noteable, write: Callable[[str], Note], entity: Callable[[Note], Any]
-) -> Response:
-    """Post the call's `body`: apply its quick actions, and `write` the rest.
+    call: Call,
+    noteable: Noteable,
+    write: Callable[[str], Note],
+    entity: Callable[[Note], Json] = entities.note,
+) -> Json | Response:
+    """Apply the quick actions in the call's `body`, and return the entity of the note.
 
-    Only quick actions create no note: 202, or 400 if none could be applied.
+    GitLab creates no note from a body that consists of quick actions: the response is 202, or
+    400 if none of them could be applied.
+
+    Args:
+        call: The request.
+        noteable: The object that the note is on.
+        write: Adds a note with the rest of the text.
+        entity: Makes the response from the note.
     """
     text = call.params.required("body")
     actions: list[quick_actions.QuickAction] = []
@@ -74,7 +82,7 @@ def post(
     note = write(text) if text.strip() else None
     done, failed = _apply_allowed(call, noteable, actions)
     if note:
-        return JSONResponse(entity(note), 201)
+        return entity(note)
     if not done:
         raise ApiError(400, {"message": f"400 Bad request - {', '.join(failed)}"})
     return JSONResponse({"commands_changes": {}, "summary": done}, 202)
@@ -92,7 +100,7 @@ def _apply_allowed(
     if not isinstance(noteable, Issuable):
         return [], []
     if noteable.author is call.user or noteable.project.access_level(call.user) >= PLANNER:
-        return apply_quick_actions(call.actor, noteable, actions)
+        return apply_quick_actions(call, noteable, actions)
     return [], [each.failure for each in actions]
 
 

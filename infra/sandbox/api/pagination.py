@@ -1,6 +1,6 @@
-"""Ordering and pages of lists, with the headers that lead from one page to the next.
+"""The order and the pages of lists, with the headers that link the pages.
 
-After https://docs.gitlab.com/api/rest/#offset-based-pagination.
+https://docs.gitlab.com/api/rest/#offset-based-pagination
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ _PER_PAGE = 20
 _MOST_PER_PAGE = 100
 _COUNTED_ROWS = 10_000
 
-# Parameters that GitLab adds to the links of an ordered list.
+# The parameters that GitLab adds to the links of an ordered list.
 ORDER = {"order_by": "created_at", "sort": "desc"}
 
 _T = TypeVar("_T")
@@ -24,7 +24,7 @@ _Dated = TypeVar("_Dated", bound=Issuable | Note)
 
 
 def ordered(call: Call, items: Iterable[_Dated]) -> list[_Dated]:
-    """The items in the order that the call asks for: the newest first by default."""
+    """Return the items in the requested order: by default, the newest first."""
     field = call.params.choice("order_by", ("created_at", "updated_at"), ORDER["order_by"])
     descending = call.params.choice("sort", ("asc", "desc"), ORDER["sort"]) == "desc"
     return sorted(items, key=lambda each: (getattr(each, field), each.id), reverse=descending)
@@ -38,14 +38,14 @@ def page(
     defaults: dict[str, str] | None = None,
     most: int = _MOST_PER_PAGE,
 ) -> Response:
-    """The page of `items` that the call asks for.
+    """Return the requested page of a list.
 
     Args:
-        call: the request.
-        items: all elements of the list.
-        entity: makes an element's JSON.
-        defaults: parameters that GitLab adds to its links if the call has none.
-        most: elements per page at most.
+        call: The request.
+        items: All elements of the list.
+        entity: Makes the JSON of an element.
+        defaults: The parameters that GitLab adds to the links if the request has none.
+        most: The maximum of elements per page.
     """
     number = max(1, call.params.number("page", 1))
     size = min(max(1, call.params.number("per_page", _PER_PAGE)), most)

@@ -1,4 +1,4 @@
-"""The parameters of an API request, from its query, JSON or form, with GitLab's error messages."""
+"""The parameters of an API request in its query, JSON or form, with GitLab's error messages."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,13 +13,17 @@ _FLAGS = {
 }
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 class Params:
-    """Parameters by name, converted to the type that the API documents.
+    """The parameters of a request.
 
-    A missing parameter and `null` are `None`. Every method raises ApiError for a value of the
-    wrong type.
+    Each method converts a parameter to its documented type, treats `null` as a missing one, and
+    raises ApiError for an invalid value.
+
+    Args:
+        values: The parameters by name, as the client sent them.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:
@@ -29,7 +33,7 @@ class Params:
         return name in self.values
 
     def text(self, name: str) -> str | None:
-        return self._converted(name, _text)
+        return self._converted(name, _text, None)
 
     def required(self, name: str) -> str:
         value = self.text(name)
@@ -38,39 +42,38 @@ class Params:
         return value
 
     def choice(self, name: str, values: Iterable[str], default: str) -> str:
-        value = self.text(name)
-        if value is not None and value not in values:
+        value = self._converted(name, _text, default)
+        if value not in values:
             raise invalid(name, "does not have a valid value")
-        return default if value is None else value
+        return value
 
     def number(self, name: str, default: int) -> int:
-        value = self._converted(name, int)
-        return default if value is None else value
+        return self._converted(name, int, default)
 
-    def flag(self, name: str) -> bool | None:
-        return self._converted(name, lambda value: _FLAGS[str(value).lower()])
+    def flag(self, name: str, default: _D) -> bool | _D:
+        return self._converted(name, lambda value: _FLAGS[str(value).lower()], default)
 
     def names(self, name: str) -> tuple[str, ...] | None:
-        """Names in a list, or in one string separated by commas (labels)."""
-        return self._converted(name, lambda value: tuple(map(_text, _list(value))))
+        """Return names (labels) from a list, or from a string in which commas separate them."""
+        return self._converted(name, lambda value: tuple(map(_text, _list(value))), None)
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
-        """Numbers in a list, or in one string separated by commas (user ids)."""
-        return self._converted(name, lambda value: tuple(map(int, _list(value))))
+        """Return numbers (user ids) from a list, or from a string with commas."""
+        return self._converted(name, lambda value: tuple(map(int, _list(value))), None)
 
-    def _converted(self, name: str, convert: Callable[[Any], _T]) -> _T | None:
+    def _converted(self, name: str, convert: Callable[[Any], _T], default: _D) -> _T | _D:
         value = self.values.get(name)
         try:
-            return None if value is None else convert(value)
+            return default if value is None else convert(value)
         except (KeyError, TypeError, ValueError):
             raise invalid(name) from None
 
 
 def read(query: str, content_type: str, body: bytes) -> Params:
-    """The parameters of a request; those in the body take precedence.
+    """Return the parameters of a request; those in the body take precedence.
 
     Raises:
-        ApiError: the body cannot be read.
+        ApiError: The body cannot be read.
     """
     values = _pairs(query)
     kind = content_type.partition(";")[0].strip().lower()
@@ -87,7 +90,7 @@ def _json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
         if b"\\u" in body:
-            # GitLab cannot store half of a surrogate pair.
+            # GitLab cannot store an unpaired surrogate.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None

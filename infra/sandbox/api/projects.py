@@ -1,8 +1,12 @@
-"""`/projects` and their members. After https://docs.gitlab.com/api/projects/."""
+"""`/projects` and their members.
 
-from starlette.responses import JSONResponse, Response
+https://docs.gitlab.com/api/projects/
+"""
+
+from starlette.responses import Response
 
 from .. import entities
+from ..entities import Json
 from ..state import Project, User
 from .call import Call
 from .endpoints import endpoint, index, show
@@ -16,8 +20,8 @@ def members(call: Call) -> Response:
 
 
 @endpoint("GET", "/projects/{id}/members/all/{user_id}", "/projects/{id}/members/{user_id}")
-def member(call: Call) -> Response:
-    return JSONResponse(entities.member(call.project, call.find(_members(call), "user_id")))
+def member(call: Call) -> Json:
+    return entities.member(call.project, call.find(_members(call), "user_id"))
 
 
 def _members(call: Call) -> dict[int, User]:

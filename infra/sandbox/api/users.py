@@ -1,27 +1,28 @@
-"""`/user`, `/users` and `/version`. After https://docs.gitlab.com/api/users/."""
+"""`/user`, `/users` and `/version`.
 
-from starlette.responses import JSONResponse, Response
+https://docs.gitlab.com/api/users/
+"""
 
 from .. import entities
+from ..entities import Json
 from ..state import User
 from .call import Call
 from .endpoints import endpoint, show
 
 
 @endpoint("GET", "/users")
-def list_all(call: Call) -> Response:
+def list_all(call: Call) -> list[Json]:
     username = call.params.text("username")
-    found = [
-        user
+    return [
+        entities.user(user)
         for user in call.instance.users.values()
         if username is None or user.username.lower() == username.lower()
     ]
-    return JSONResponse([entities.user(user) for user in found])
 
 
 @endpoint("GET", "/version")
-def version(call: Call) -> Response:
-    return JSONResponse({"version": call.instance.version, "revision": "sandbox"})
+def version(call: Call) -> Json:
+    return {"version": call.instance.version, "revision": "sandbox"}
 
 
 def _user(call: Call) -> User:

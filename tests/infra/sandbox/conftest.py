@@ -1,4 +1,4 @@
-"""Clients of the sandbox's API, and a receiver of its webhooks, all over real HTTP."""
+"""Clients of the sandbox's API, and a receiver of its webhooks, over real HTTP."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,8 +29,8 @@ class ReceivedDelivery:
 
 
 @dataclass
-class Receiver:
-    """An endpoint for webhooks that records deliveries and answers with `status` and `body`."""
+class HookReceiver:
+    """An endpoint that records the deliveries it receives, and answers `status` and `body`."""
 
     url: str = ""
     status: int = 200
@@ -49,30 +49,30 @@ class Receiver:
 
 
 @pytest.fixture(scope="session")
-def served_receiver() -> Iterator[Receiver]:
-    """For `receiver` alone: one server for all tests."""
-    receiver = Receiver()
+def served_receiver() -> Iterator[HookReceiver]:
+    """The server of `receiver`, shared by all tests."""
+    receiver = HookReceiver()
     with serve(receiver) as url:
         receiver.url = f"{url}/webhook"
         yield receiver
 
 
 @pytest.fixture
-def receiver(served_receiver: Receiver) -> Receiver:
-    new = Receiver(url=served_receiver.url)
+def receiver(served_receiver: HookReceiver) -> HookReceiver:
+    new = HookReceiver(url=served_receiver.url)
     served_receiver.__dict__.update(new.__dict__)
     return served_receiver
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """The arguments of the `sandbox`; tests parametrize it."""
+    """The arguments of `sandbox`, which tests parametrize."""
     return {}
 
 
 @pytest.fixture
 def sandbox(switch: Any, settings: dict[str, Any]) -> Iterator[Sandbox]:
-    """A fresh sandbox at `sandbox.url`, served by the server that all tests share."""
+    """A new sandbox at `sandbox.url`, on a server that all tests share."""
     with Sandbox(url=switch.url, **settings) as fresh:
         switch.app = fresh.app
         yield fresh
@@ -80,7 +80,7 @@ def sandbox(switch: Any, settings: dict[str, Any]) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connect(sandbox: Sandbox) -> Iterator[Connect]:
-    """`connect(token)`: a client of the API, as the token's owner."""
+    """A function that returns a client of the API with a token."""
     with ExitStack() as opened:
 
         def connected(token: str) -> httpx.Client:

@@ -1,4 +1,4 @@
-"""The answer that a bot receives, and what GitLab has done, for each fault."""
+"""The effect of each fault on a bot's request."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def notes(sandbox: Sandbox) -> list[str]:
 
 
 def post(client: httpx.Client, timeout: float = 5) -> int | str:
-    """The status of the answer, or the failure of the connection."""
+    """Post a note, and return the status of the answer or the failure of the connection."""
     try:
         return client.post(NOTES, json={"body": "Hello"}, timeout=timeout).status_code
     except httpx.ReadTimeout:
@@ -35,7 +35,7 @@ def post(client: httpx.Client, timeout: float = 5) -> int | str:
 
 
 def kill(exchange: Exchange) -> None:
-    """Stands for the end of the bot's process."""
+    pass
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,9 @@ def test_injects_a_fault_only_into_matching_requests(client: httpx.Client, fault
     assert [post(client), post(client)] == [500, 201]
 
 
-def test_a_function_can_choose_for_every_request(client: httpx.Client, faults: Faults) -> None:
+def test_a_function_can_choose_the_fault_of_each_request(
+    client: httpx.Client, faults: Faults
+) -> None:
     seen: list[tuple[str, str, bool]] = []
 
     def choose(exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""The HTML pages at the addresses of GitLab's."""
+"""The sandbox's HTML pages."""
 
 import httpx
 import pytest

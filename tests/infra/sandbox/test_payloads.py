@@ -9,7 +9,7 @@ from tests.event_payloads import EventPayload, outside_payloads, own_payloads
 PUSH = ("user_id user_username project_id project commits", "user object_attributes")
 ISSUABLE = ("user project object_attributes changes labels", "project_id")
 NOTE = ("user project_id project object_attributes", "changes labels")
-# For each event: keys of its body, and keys that GitLab omits.
+# The keys of each event's body, and keys that GitLab omits.
 SHAPES = {
     "Push Hook": PUSH,
     "Tag Push Hook": PUSH,
@@ -20,7 +20,7 @@ SHAPES = {
     "Confidential Note Hook": NOTE,
     "Emoji Hook": NOTE,
 }
-# Documented for features that the sandbox does not have, or not always sent.
+# The documented keys that belong to features that the sandbox lacks, or that GitLab may omit.
 OMITTED = {
     *("approval_rules", "actioned_at", "escalation_policy", "escalation_status", "assignee"),
     *("assignees", "reviewers", "position", "branch_name", "change_position"),
@@ -53,7 +53,7 @@ def test_a_body_has_the_documented_keys_and_types() -> None:
 
 
 def differences(own: Any, documented: Any, where: str) -> list[str]:
-    """The documented keys that are missing, and the values of another type, unless null."""
+    """Describe the missing documented keys, and the values of another type except null."""
     if own is None or documented is None:
         return []
     if type(own) is not type(documented):

@@ -1,15 +1,16 @@
-"""Quick actions are separated from text."""
+"""The extraction of quick actions from text."""
 
 import pytest
 
-from infra.sandbox.quick_actions import QuickAction, extract
+from infra.sandbox.quick_actions import extract
 
 
 def test_extracts_quick_actions_from_text() -> None:
-    text, actions = extract('Hello\n/close\n/label ~bug ~"two words"\nBye')
+    text, actions = extract('Hello\n/close\n/label ~bug ~"two words"\nBye\n/assign @alice, @bob.')
     assert text == "Hello\nBye"
-    assert actions == [QuickAction("close", ""), QuickAction("label", '~bug ~"two words"')]
+    assert [action.name for action in actions] == ["close", "label", "assign"]
     assert actions[1].labels() == ["bug", "two words"]
+    assert actions[2].usernames() == ["alice", "bob"]
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,3 @@ def test_extracts_quick_actions_from_text() -> None:
 )
 def test_leaves_other_text_unchanged(text: str) -> None:
     assert extract(text) == (text, [])
-
-
-def test_finds_usernames() -> None:
-    _, (action,) = extract("/assign @alice and @bob.")
-    assert action.usernames() == ["alice", "bob"]

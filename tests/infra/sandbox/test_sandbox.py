@@ -1,4 +1,4 @@
-"""The sandbox as tests and benchmarks use it."""
+"""The interface of the sandbox for tests and benchmarks."""
 
 import threading
 
@@ -7,15 +7,15 @@ import pytest
 
 from infra.sandbox import ALICE_TOKEN, Sandbox
 from infra.sandbox.server import serve
-from infra.sandbox.state import Instance
-from tests.infra.sandbox.conftest import Receiver
+from infra.sandbox.state import Instance, Token
+from tests.infra.sandbox.conftest import HookReceiver
 
 
 def get(url: str, token: str = ALICE_TOKEN) -> httpx.Response:
     return httpx.get(url, headers={"PRIVATE-TOKEN": token}, trust_env=False)
 
 
-def test_serves_the_instance_below_a_sub_path(receiver: Receiver) -> None:
+def test_serves_the_instance_below_a_sub_path(receiver: HookReceiver) -> None:
     sandbox = Sandbox()
     with serve(sandbox, sub_path="/gitlab") as url:
         assert url.endswith("/gitlab")
@@ -35,7 +35,7 @@ def test_serves_the_instance_below_a_sub_path(receiver: Receiver) -> None:
 
 def seed_two_projects(instance: Instance) -> None:
     carol = instance.add_user("carol")
-    instance.add_token("carol-token", carol)
+    instance.tokens["carol-token"] = Token(user=carol)
     for path in ("group/first", "group/deeper/second"):
         instance.add_project(path).members[carol.id] = 30
 
@@ -61,11 +61,11 @@ def test_names_the_change_that_did_not_happen(sandbox: Sandbox) -> None:
 
 
 def test_an_unknown_user_cannot_act(sandbox: Sandbox) -> None:
-    with pytest.raises(KeyError, match="no user 'mallory' in the sandbox"):
+    with pytest.raises(KeyError, match="the sandbox has no user 'mallory'"):
         sandbox.open_issue("Help", by="mallory")
 
 
-def test_delivers_again_after_it_was_closed(sandbox: Sandbox, receiver: Receiver) -> None:
+def test_delivers_again_after_it_is_closed(sandbox: Sandbox, receiver: HookReceiver) -> None:
     sandbox.add_hook(receiver.url)
     sandbox.open_issue("One")
     sandbox.settle()

@@ -1,4 +1,4 @@
-"""Pages of lists, their order, and the links between them."""
+"""The order and the pages of lists, and the links between the pages."""
 
 import httpx
 import pytest
@@ -21,22 +21,15 @@ def test_links_lead_from_page_to_page(alice: httpx.Client) -> None:
         answer = alice.get(url)
         bodies += [note["body"] for note in answer.json()]
         url = answer.links.get("next", {}).get("url", "")
+        assert bool(url) == bool(answer.headers["x-next-page"])
     assert bodies == [f"Note {number}" for number in range(5)]
 
 
 def test_pages_have_gitlabs_headers(alice: httpx.Client, sandbox: Sandbox) -> None:
     answer = alice.get(f"{NOTES}?per_page=2&page=2")
     assert [note["body"] for note in answer.json()] == ["Note 2", "Note 1"]
-    headers = {name: answer.headers[name] for name in answer.headers if name.startswith("x-")}
-    headers.pop("x-request-id")
-    assert headers == {
-        "x-per-page": "2",
-        "x-page": "2",
-        "x-next-page": "3",
-        "x-prev-page": "1",
-        "x-total": "5",
-        "x-total-pages": "3",
-    }
+    names = ("per-page", "page", "next-page", "prev-page", "total", "total-pages")
+    assert [answer.headers[f"x-{name}"] for name in names] == ["2", "2", "3", "1", "5", "3"]
     base = (
         f"{sandbox.url}/api/v4/projects/demo%2Fplayground/issues/1/notes?activity_filter="
         "all_notes&id=demo%2Fplayground&issue_iid=1&order_by=created_at&page="
@@ -47,21 +40,12 @@ def test_pages_have_gitlabs_headers(alice: httpx.Client, sandbox: Sandbox) -> No
     )
 
 
-def test_the_last_page_has_no_next(alice: httpx.Client) -> None:
-    answer = alice.get(f"{NOTES}?per_page=2&page=3")
-    assert "next" not in answer.links
-    assert answer.headers["x-next-page"] == ""
-
-
-def test_a_page_has_a_hundred_elements_at_most(alice: httpx.Client) -> None:
-    assert alice.get(f"{NOTES}?per_page=1000").headers["x-per-page"] == "100"
-
-
-def test_omits_the_totals_beyond_ten_thousand_rows(alice: httpx.Client, sandbox: Sandbox) -> None:
+def test_limits_the_page_and_the_counted_rows(alice: httpx.Client, sandbox: Sandbox) -> None:
     issue = sandbox.project.issues[1]
     for _ in range(10_000):
         sandbox.comment(issue, "Again")
-    answer = alice.get(NOTES)
+    answer = alice.get(f"{NOTES}?per_page=1000")
+    assert answer.headers["x-per-page"] == "100"
     assert "x-total" not in answer.headers
     assert "last" not in answer.links
     assert "next" in answer.links

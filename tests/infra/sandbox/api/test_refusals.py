@@ -1,10 +1,11 @@
-"""The requests that the API refuses, with GitLab's status and words."""
+"""The requests that the API refuses, with GitLab's status and message."""
 
 from typing import Any
 
 import pytest
 
 from infra.sandbox import ALICE_TOKEN, BOB_TOKEN, BOT_TOKEN, Sandbox
+from infra.sandbox.seed import EXPIRED_TOKEN
 from tests.infra.sandbox.conftest import Connect
 
 ALICE, BOB, BOT = ALICE_TOKEN, BOB_TOKEN, BOT_TOKEN
@@ -18,8 +19,9 @@ TWIN = "message: Another open merge request already exists for this source branc
 
 @pytest.mark.parametrize(
     ("token", "line", "fields", "status", "text"),
-    # A path is below the project, unless it begins with two slashes.
+    # A path is relative to the project, unless it begins with two slashes.
     [
+        (EXPIRED_TOKEN, "GET //user", {}, 401, "error: invalid_token"),
         (ALICE, "GET //nothing", {}, 404, "error: 404 Not Found"),
         (ALICE, "GET //users/99", {}, 404, "message: 404 User Not Found"),
         (ALICE, "GET //projects/9", {}, 404, "message: 404 Project Not Found"),
@@ -76,7 +78,7 @@ def test_refuses(
 
 
 def _flat(body: Any) -> str:
-    """JSON as text: `{"message": {"title": ["is bad"]}}` is "message: title: is bad"."""
+    """Return JSON as text: "message: title: is bad" for `{"message": {"title": ["is bad"]}}`."""
     if isinstance(body, dict):
         return ", ".join(f"{name}: {_flat(value)}" for name, value in body.items())
     return ", ".join(body) if isinstance(body, list) else str(body)
