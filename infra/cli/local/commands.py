@@ -68,7 +68,7 @@ def demo(
         float, typer.Option(min=1, help="How long to wait for the bot's answer, in seconds.")
     ] = 30,
 ) -> None:
-    """Start the bot and a sandbox GitLab, open an issue, and succeed if the bot answers it."""
+    """Open an issue in a sandbox GitLab, and succeed if the bot comments on it or labels it."""
     printer = Printer()
     with _sandbox_and_bot(printer, _HOST, 0) as (sandbox, bot), bot:
         while not bot.should_exit.wait(0.1):
@@ -110,7 +110,7 @@ def _sandbox_and_bot(printer: Printer, host: str, port: int) -> Iterator[tuple[S
 
 
 def _greet(printer: Printer, sandbox: Sandbox, bot: BotReload, timeout: float) -> bool:
-    """Open an issue, print the bot's answer, and return whether there is one."""
+    """Open an issue, print the bot's comment or labels, and return whether there are any."""
     printer.title("alice opens an issue:")
     printer.quote(_TITLE)
     printer.say()
@@ -125,6 +125,10 @@ def _greet(printer: Printer, sandbox: Sandbox, bot: BotReload, timeout: float) -
         printer.say(f"  {sandbox.url}/{issue.project.path_with_namespace}/-/issues/{issue.iid}")
         return True
     printer.say()
+    if issue.labels:
+        labels = ", ".join(label.name for label in issue.labels)
+        printer.say(f"The bot did not comment on the issue. It set the labels: {labels}")
+        return True
     if settled:
         printer.problem("The bot did not comment on the issue; the lines above show the reason.")
     else:
@@ -143,7 +147,7 @@ def _wait_until_settled(sandbox: Sandbox, bot: BotReload, timeout: float) -> boo
 
 
 def _print_suggestions(printer: Printer, gitlab_url: str) -> None:
-    curl = f"curl --header 'PRIVATE-TOKEN: {ALICE_TOKEN}'"
+    curl = f"curl --silent --output /dev/null --header 'PRIVATE-TOKEN: {ALICE_TOKEN}'"
     project = f"{gitlab_url}/api/v4/projects/demo%2Fplayground"
     printer.title("Try more:")
     printer.say(f"""\
@@ -154,12 +158,12 @@ def _print_suggestions(printer: Printer, gitlab_url: str) -> None:
   Open an issue as alice:
   {curl} --data 'title=It+works' {project}/issues
 
-  Comment on it:
+  Comment on the first issue:
   {curl} --data 'body=Any+news?' {project}/issues/1/notes
 
-  Open a merge request:
+  Open a merge request, if none is open:
   {curl} --data 'source_branch=kettle&target_branch=main&title=Boil' {project}/merge_requests
 
-  Merge it:
+  Merge the first merge request:
   {curl} --request PUT {project}/merge_requests/1/merge
 """)

@@ -10,6 +10,7 @@ from ..console import Printer
 
 _LONGEST_DELIVERY = 10.0  # seconds; later deliveries do not wait longer for an earlier one
 _INDENT = " " * 6
+_OTHER_EVENT = "it takes "  # the router's reason if a handler takes other events
 _COLORS = {"done": "green", "failed": "red", "refused": "red", "misconfigured": "red"}
 _SIGNS = {"done": "✓", "failed": "✗"}
 _REFERENCE = re.compile(r"/(issues|merge_requests)/(\d+)")
@@ -90,12 +91,19 @@ class DeliveryLog(logging.Handler):
         reasons: dict[str, dict[str, None]] = defaultdict(dict)
         for route in delivery.routes:
             reasons[_text(route, "handler")][_text(route, "because")] = None
+        others = 0
         for handler in reasons | delivery.tasks:
             if task := delivery.tasks.get(handler):
                 self._print_task(handler, task)
-            else:
-                because = "; ".join(reasons[handler])
-                self._printer.say(f"    · {handler} did not run: {because}", style="dim")
+                continue
+            # A handler of several event types has a route, and a reason, for each.
+            because = [reason for reason in reasons[handler] if not reason.startswith(_OTHER_EVENT)]
+            if because:
+                self._printer.say(f"    · {handler} did not run: {'; '.join(because)}", style="dim")
+            others += not because
+        if others:
+            noun = "handler takes" if others == 1 else "handlers take"
+            self._printer.say(f"    · {others} {noun} other events", style="dim")
 
     def _print_task(self, handler: str, task: logging.LogRecord) -> None:
         outcome, because = _text(task, "outcome"), _text(task, "because")

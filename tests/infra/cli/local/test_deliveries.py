@@ -41,7 +41,7 @@ def test_prints_why_each_handler_ran_or_did_not(record: Record, screen: io.Strin
     assert screen.getvalue().splitlines() == [
         "▸ Issue Hook: done, answered 200 in 15 ms",
         "    ✓ greet done in 12 ms",
-        "    · merged did not run: it takes 'A'; it takes 'B'",
+        "    · 1 handler takes other events",
     ]
 
 
