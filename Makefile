@@ -1,5 +1,5 @@
-# Every command of the project; `make` alone lists them. All commands use one virtual environment,
-# .venv. It is created by the first command that needs it and updated when its lock changes.
+# The commands of the project; `make` alone lists them. All of them use one virtual environment,
+# .venv. The first command that needs it creates it, and a change of the lock updates it.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -10,7 +10,7 @@ WHEELS ?= dist
 
 MAKEFLAGS += --no-print-directory
 export SAM_CLI_TELEMETRY := 0
-# SAM needs a region even if it calls no AWS service; the caller's own region takes precedence.
+# SAM needs a region even if it calls no AWS service. The caller's own region takes precedence.
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 # The first Python on PATH that can create the environment or build the package.
@@ -32,7 +32,7 @@ FIND_PYTHON = python=; \
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: $(INSTALLED) ## set up .venv; every other command does so if necessary
+venv: $(INSTALLED) ## set up .venv; the other commands do so if necessary
 
 $(INSTALLED): requirements-dev.txt pyproject.toml infra/pyproject.toml
 	@if ! $(PYTHON) -c '' 2>/dev/null; then \
@@ -46,10 +46,10 @@ $(INSTALLED): requirements-dev.txt pyproject.toml infra/pyproject.toml
 		--editable . --editable infra
 	@touch $@
 
-run: $(INSTALLED) ## start the bot and a sandbox GitLab, and watch the bot answer
+run: $(INSTALLED) ## start the bot and a sandbox GitLab; Ctrl-C stops them
 	@$(PYTHON) -m infra.cli run
 
-demo: $(INSTALLED) ## run the same once; succeeds only if the bot answers
+demo: $(INSTALLED) ## start both, open one issue, and succeed only if the bot answers
 	@$(PYTHON) -m infra.cli demo
 
 check: lint types ## check your bot: style, types and tests/test_bot.py
@@ -65,28 +65,28 @@ lint: $(INSTALLED) ## check style
 types: $(INSTALLED) ## check types
 	@$(PYTHON) -m mypy --strict
 
-# Formatting first wraps long lines; a fix can leave code that needs formatting again.
-format: $(INSTALLED) ## format the code and fix style where that is safe
+# The first run of the formatter wraps long lines. A fix can leave code that needs formatting again.
+format: $(INSTALLED) ## format the code, and fix style where this is safe
 	@$(PYTHON) -m ruff format --quiet .
 	@$(PYTHON) -m ruff check --fix .; status=$$?; $(PYTHON) -m ruff format . && exit $$status
 
 fuzz: $(INSTALLED) ## send FUZZ_EXAMPLES (100000) hostile deliveries to the bot
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest tests/fuzz
 
-bench: $(INSTALLED) ## measure start-up, latency and throughput beside other frameworks
+bench: $(INSTALLED) ## measure start, latency, throughput, size and memory
 	@$(PYTHON) -m tests.benchmarks
 
-soak: $(INSTALLED) ## send 10,000 deliveries through faults; fails if one is lost or runs twice
+soak: $(INSTALLED) ## send 10,000 deliveries through faults; fail if one is lost or handled twice
 	@$(PYTHON) -m tests.soak
 
-scaling: $(INSTALLED) ## print queues, limits and cost as the number of deliveries grows
+scaling: $(INSTALLED) ## print the monthly bill and the limits for numbers of deliveries
 	@$(PYTHON) -m infra.scaling
 
-# The shipped dependencies have the versions that are tested in .venv. UPGRADE=1 takes newer ones.
+# The dependencies that ship have the same versions as in .venv, where they are tested.
 COMPILE = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-lock: $(INSTALLED) ## lock the dependencies in pyproject.toml with hashes (UPGRADE=1: newer ones)
+lock: $(INSTALLED) ## lock the dependencies of pyproject.toml with hashes (UPGRADE=1: upgrade them)
 	@$(COMPILE) --group dev pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	@$(COMPILE) --group emulator -c requirements-dev.txt -o infra/testing/requirements.txt
@@ -97,16 +97,16 @@ build: $(INSTALLED) ## build the Lambda package in .aws-sam (ARCHITECTURE=x86_64
 validate: $(INSTALLED) ## check template.yaml
 	@$(VENV)/bin/sam validate --lint
 
-# setuptools adds to a wheel whatever an earlier build left in build/lib.
+# setuptools adds files that an earlier build left in build/lib to the wheel.
 wheel: $(INSTALLED) ## build a wheel of the framework in dist
 	@rm -rf build/lib
 	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEELS) .
 
-clean: ## remove build results and caches; .venv stays
+clean: ## remove build results and caches, but not .venv
 	@rm -rf build dist .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache handler/*.egg-info
 	@find handler infra tests -name __pycache__ -prune -exec rm -rf {} +
 
-# `sam build` runs one of these for each function, with ARTIFACTS_DIR set. It may be a sam command
-# outside .venv, and .venv need not exist. Both functions get the same package.
+# `sam build` runs one of these targets for each function, with ARTIFACTS_DIR set. The sam command
+# can be outside .venv, and .venv need not exist. Both functions get the same package.
 build-ReceiveFunction build-WorkFunction:
 	@$(FIND_PYTHON); $$python -m infra.package sam "$(ARTIFACTS_DIR)" $(ARCHITECTURE)
