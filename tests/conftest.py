@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from infra.sandbox.faults import Faults
     from infra.testing.sqs import Sqs
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def faults(switch: Switch, in_process: Sandbox) -> Faults:
 
 
 @pytest.fixture
-def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
+def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> FunctionStack:
     """The stack's queues, roles and functions, for a bot at the sandbox."""
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
     from infra.testing.template import read
 
     parameters = {
@@ -98,4 +98,4 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
         "GitLabUrl": in_process.url,
         "WebhookSecret": "the-webhook-secret",
     }
-    return Stack(sqs, read(parameters))
+    return FunctionStack(sqs, read(parameters))

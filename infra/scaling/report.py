@@ -39,9 +39,7 @@ def _bill_table(loads: Sequence[Load]) -> str:
         for price in PRICES
     ]
     for name, free_tier in (("**total**", False), ("**total with the free tier**", True)):
-        rows.append(
-            [name, *(f"**{dollars(total(load, free_tier=free_tier))}**" for load in loads)]
-        )
+        rows.append([name, *(f"**{dollars(total(load, free_tier=free_tier))}**" for load in loads)])
     return _table(["deliveries a day", *(f"{load.deliveries:,}" for load in loads)], rows)
 
 

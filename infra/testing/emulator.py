@@ -56,7 +56,6 @@ class Emulator:
         self._package = package.resolve()
         self._env = dict(env or {})
         self._timeout = timeout
-        self._final_log = ""
 
     def __enter__(self) -> Self:
         """Start the emulator.
@@ -113,26 +112,20 @@ class Emulator:
     @property
     def init_milliseconds(self) -> float:
         """The time of the last start: the runtime's own start and the imports of the package."""
-        pattern = r"INIT REPORT\(durationMs: ([\d.]+)\)"
-        return float(self.wait_for_log(pattern)[-1])
+        return float(self.wait_for_log(r"INIT REPORT\(durationMs: ([\d.]+)\)")[-1])
 
     @property
     def peak_memory_mb(self) -> float:
         """The most memory that the function's process has held so far, in MB of 1,000,000 bytes.
 
         Raises:
-            RuntimeError: the function is not running; it starts on its first invocation.
+            ValueError: the function is not running; it starts on its first invocation.
         """
-        sizes = [_peak_bytes(process) for process in _descendants(self._process.pid)]
-        if not sizes:
-            raise RuntimeError("the function is not running: invoke it first")
-        return max(sizes) / 1e6
+        return max(_peak_bytes(process) for process in _descendants(self._process.pid)) / 1e6
 
     @property
     def log(self) -> str:
         """The output of the emulator and the function so far."""
-        if self._output.closed:
-            return self._final_log
         size = os.fstat(self._output.fileno()).st_size
         return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
 
@@ -167,24 +160,19 @@ class Emulator:
             "LAMBDA_TASK_ROOT": str(self._package),
             "LANG": "en_US.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            # Lambda's folder is read-only.
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folder is read-only
             "TZ": ":UTC",
             **self._env,
         }
 
     def _wait_until_listening(self, port: int) -> None:
         end = time.monotonic() + _START_SECONDS
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the emulator ended at once:\n{self.log}")
-            try:
+        while self._process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.01)
-            else:
                 return
-        raise RuntimeError(f"the emulator does not listen:\n{self.log}")
+            time.sleep(0.01)
+        raise RuntimeError(f"the emulator ended, or does not listen:\n{self.log}")
 
     def _stop(self) -> None:
         # The emulator starts its function again when it ends, in a process group of its own. It is
@@ -195,16 +183,15 @@ class Emulator:
                 os.kill(process, signal.SIGKILL)
         self._process.wait()
         self._client.close()
-        self._final_log = self.log
         self._output.close()
 
 
 def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+    with contextlib.ExitStack() as opened:
+        listeners = [
+            opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def _descendants(process: int) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Lambda functions in processes of their own, which can be killed at any moment.
 
-They are quicker than the emulator and less like Lambda: the code is this tree's, under this Python.
+They are faster than the emulator and less like Lambda: the code is this tree's, under this Python.
 As in Lambda, a function has its own environment and process, is invoked with JSON, is kept for the
 next invocation, and leaves nothing behind when it is killed.
 """
@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol, Self
+
+from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 
 from .emulator import FunctionError
 
@@ -70,26 +72,19 @@ class LocalFunction:
 class FunctionProcess:
     """A handler in a process of its own, started at the first invocation.
 
-    Only `kill` may be called from another thread.
+    A process that exceeds `AWS_LAMBDA_FUNCTION_TIMEOUT` is killed. Only `kill` may be called from
+    another thread.
 
     Args:
         handler: as Lambda names it: "work.lambda_handler".
         env: the function's whole environment.
-        timeout: seconds that an invocation may take; then the process is killed.
         log: a file that the output is appended to.
     """
 
-    def __init__(
-        self,
-        handler: str,
-        env: Mapping[str, str],
-        *,
-        timeout: float = 60.0,
-        log: Path | None = None,
-    ) -> None:
+    def __init__(self, handler: str, env: Mapping[str, str], log: Path | None = None) -> None:
         self._handler = handler
         self._env = dict(env)
-        self._timeout = timeout
+        self._timeout = float(env["AWS_LAMBDA_FUNCTION_TIMEOUT"])
         self._log = str(log or os.devnull)
         self._process: Any = None
         self._connection: Connection
@@ -105,14 +100,14 @@ class FunctionProcess:
             self._start()
         try:
             self._connection.send_bytes(json.dumps(event).encode())
-            in_time = self._connection.poll(self._timeout)
-            answer = json.loads(self._connection.recv_bytes()) if in_time else {}
-        except (EOFError, OSError):
+            if not self._connection.poll(self._timeout):
+                raise TimeoutError
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
             self.kill()
-            raise FunctionError("the function died") from None
-        if not in_time:
-            self.kill()
-            raise FunctionError(f"the function ran out of its {self._timeout:g} s")
+            slow = isinstance(error, TimeoutError)
+            reason = f"ran out of its {self._timeout:g} s" if slow else "died"
+            raise FunctionError(f"the function {reason}") from None
         if "error" in answer:
             raise FunctionError(answer["error"])
         return answer["answer"]
@@ -127,41 +122,31 @@ class FunctionProcess:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
         self._connection, theirs = context.Pipe()
-        process = context.Process(
-            target=_serve, args=(theirs, self._handler, self._env, self._log), daemon=True
-        )
+        arguments = (theirs, self._handler, self._env, self._timeout, self._log)
+        process = context.Process(target=_serve, args=arguments, daemon=True)
         process.start()
         theirs.close()
         self._process = process
 
 
-def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: str) -> None:
-    """The function's process: answer invocations until it is killed."""
+def _serve(
+    connection: Connection, handler: str, env: Mapping[str, str], timeout: float, log: str
+) -> None:
+    """Answer invocations in the function's process until it is killed."""
     os.environ.clear()
     os.environ.update(env)
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
-    printed = logging.StreamHandler(sys.stdout)
-    printed.setFormatter(_JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[printed])
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)
-    timeout = float(env.get("AWS_LAMBDA_FUNCTION_TIMEOUT", "60"))
     with contextlib.suppress(EOFError):
         while True:
             event = json.loads(connection.recv_bytes())
             connection.send_bytes(json.dumps(_answer(function, event, timeout)).encode())
-
-
-class _JsonFormatter(logging.Formatter):
-    """Lambda's `LogFormat: JSON`: a record's `extra` keys are fields of their own."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        plain = logging.makeLogRecord({}).__dict__
-        extra = {key: value for key, value in record.__dict__.items() if key not in plain}
-        line = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        return json.dumps(line | extra, default=str)
 
 
 def _answer(function: Any, event: Any, timeout: float) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Invocation:
 
 
 class Poller:
-    """An event source mapping that acts when it is asked to. Several may share a queue.
+    """An event source mapping that acts when it is called. Several may share a queue.
 
     Args:
         sqs: the queue's SQS.
@@ -68,7 +68,7 @@ class Poller:
             within: seconds of the clock.
 
         Raises:
-            TimeoutError: there still are messages.
+            TimeoutError: the queue still has messages.
         """
         clock = self._sqs.clock
         end = clock.now() + within
@@ -76,7 +76,7 @@ class Poller:
         while (moment := self._sqs.next_visible(self._queue_url)) is not None:
             if moment > end:
                 raise TimeoutError(f"the queue was not empty within {within:g} s: {done[-1:]}")
-            clock.advance_to(moment)
+            clock.advance(max(0.0, moment - clock.now()))
             done += self.drain()
         return done
 
@@ -110,9 +110,6 @@ class Poller:
 
 def _reports_failure(answer: Any) -> bool:
     """Whether an answer reports the one message. An answer that Lambda cannot read is a failure."""
-    if not answer:
-        return False
-    try:
-        return bool(answer["batchItemFailures"])
-    except (TypeError, KeyError):
-        return not isinstance(answer, dict)
+    if isinstance(answer, dict):
+        return bool(answer.get("batchItemFailures"))
+    return answer is not None

@@ -1,4 +1,4 @@
-"""Carries HTTP requests to functions as an HTTP API does, without a network in between."""
+"""Carries HTTP requests to functions as an HTTP API does, without a network."""
 
 import asyncio
 import queue
@@ -28,12 +28,8 @@ class FunctionTransport(httpx.AsyncBaseTransport):
         self._idle.put(function)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        event = http_api_event(
-            request.method,
-            request.url.raw_path.decode(),
-            request.headers.multi_items(),
-            await request.aread(),
-        )
+        path, headers = request.url.raw_path.decode(), request.headers.multi_items()
+        event = http_api_event(request.method, path, headers, await request.aread())
         return await asyncio.to_thread(self._invoke, event)
 
     def _invoke(self, event: object) -> httpx.Response:
@@ -44,8 +40,5 @@ class FunctionTransport(httpx.AsyncBaseTransport):
             return httpx.Response(500, content=b'{"message":"Internal Server Error"}')
         finally:
             self.add(function)
-        return httpx.Response(
-            answer["statusCode"],
-            headers=answer.get("headers") or {},
-            content=answer_body(answer),
-        )
+        headers = answer.get("headers") or {}
+        return httpx.Response(answer["statusCode"], headers=headers, content=answer_body(answer))

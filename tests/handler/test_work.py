@@ -17,7 +17,7 @@ from tests.handler import payloads
 
 if TYPE_CHECKING:
     from infra.sandbox import Sandbox
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 HEAVY = ["boto3", "fastapi", "mangum", "pydantic", "samcli", "starlette", "uvicorn"]
 
@@ -60,7 +60,7 @@ def work(event: dict[str, Any], env: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def env(stack: Stack) -> dict[str, str]:
+def env(stack: FunctionStack) -> dict[str, str]:
     return stack.environment("WorkFunction")
 
 
@@ -80,7 +80,7 @@ def test_it_runs_the_deployments_bot_without_what_only_receiving_needs(
 
 
 def test_parking_needs_nothing_heavy_either(
-    env: dict[str, str], stack: Stack, in_process: Sandbox
+    env: dict[str, str], stack: FunctionStack, in_process: Sandbox
 ) -> None:
     del in_process.instance.projects[71]
     old = a_task("gidgetlambda.plugins.welcome:issue_opened", 1)

@@ -15,5 +15,6 @@ from ..iam import Policy
 from .faults import Fault, SqsError
 from .principals import Principal
 from .sqs import Sqs, Stored, serve
+from .strict import SkippableClock
 
-__all__ = ["Fault", "Policy", "Principal", "Sqs", "SqsError", "Stored", "serve"]
+__all__ = ["Fault", "Policy", "Principal", "SkippableClock", "Sqs", "SqsError", "Stored", "serve"]

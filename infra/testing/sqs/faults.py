@@ -2,12 +2,9 @@
 
 import json
 import threading
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class SqsError(Exception):
@@ -61,25 +58,24 @@ class QueueFaults:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._asked: dict[str, deque[Fault]] = {}
+        self._added: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.choose: Callable[[str], Fault | None] = lambda action: None
         self.happened: list[tuple[str, Fault]] = []
 
     def add(self, action: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next requests for an action fail."""
         with self._guard:
-            self._asked.setdefault(action, deque()).extend([fault] * times)
+            self._added[action].extend([fault] * times)
 
     def clear(self) -> None:
         with self._guard:
-            self._asked.clear()
+            self._added.clear()
             self.choose = lambda action: None
 
     def next(self, action: str) -> Fault | None:
         with self._guard:
-            asked = self._asked.get(action)
-            fault = asked.popleft() if asked else None
-        fault = fault or self.choose(action)
-        if fault is not None:
+            added = self._added[action]
+            fault = added.popleft() if added else None
+        if fault := fault or self.choose(action):
             self.happened.append((action, fault))
         return fault

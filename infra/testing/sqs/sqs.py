@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from .. import server
 from ..breakage import drop, hang
-from ..iam import EVERYTHING, Policy
+from ..iam import EVERYTHING, Policy, allows
 from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
 from .strict import StrictBackend, StrictMessage, StrictQueue, failed_entry
@@ -47,21 +47,19 @@ class Stored:
 
 
 class Sqs:
-    """SQS in one account and region. Safe to use from several threads.
+    """SQS in one account and region, and its ASGI app. Safe to use from several threads.
 
     Attributes:
+        url: the address under which it is reached.
         clock: the time of the queues; `clock.advance` skips some.
         faults: the faults of requests over HTTP.
         owner: a role that may do everything.
-
-    Args:
-        url: the address under which it is reached.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self) -> None:
+        self.url = ""
         app = create_backend_app("sqs")
-        self._moto = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
+        self._moto = httpx.Client(transport=httpx.WSGITransport(app=app))
         self.reset()
 
     def close(self) -> None:
@@ -75,13 +73,13 @@ class Sqs:
         self._backend = backend
         self.clock = backend.clock
         self.faults = QueueFaults()
-        self.principals: list[Principal] = []
+        self._principals: list[Principal] = []
         self.owner = self.add_role("Owner", EVERYTHING)
 
     def add_role(self, name: str, policy: Policy) -> Principal:
         """Add a role, and return it with its keys."""
         principal = Principal(name, policy)
-        self.principals.append(principal)
+        self._principals.append(principal)
         return principal
 
     def environment(self, principal: Principal) -> dict[str, str]:
@@ -143,6 +141,36 @@ class Sqs:
                 raise SqsError(*ANSWERS[fault])
             return self._call_moto(action, parameters)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request in SQS's JSON protocol."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        with contextlib.suppress(ClientDisconnect):
+            body = await request.body()
+            action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
+            fault = self.faults.next(action)
+            if fault is Fault.SILENT:
+                await hang(receive)
+                return
+            if fault is not Fault.DROPPED:
+                response = self._response(request, action, body, fault)
+            if fault in (Fault.DROPPED, Fault.LOST):
+                await drop(receive, send)
+                return
+            await response(scope, receive, send)
+
+    def _response(
+        self, request: Request, action: str, body: bytes, fault: Fault | None
+    ) -> Response:
+        url, headers = str(request.url), request.headers
+        try:
+            principal = authenticate(self._principals, request.method, url, headers, body)
+            answer = self.call(principal, action, json.loads(body), fault)
+        except SqsError as error:
+            return Response(error.body, error.status, media_type=_TYPE)
+        return Response(json.dumps(answer), media_type=_TYPE)
+
     def _receive(
         self, principal: Principal, queue_url: str
     ) -> tuple[Json | None, StrictMessage | None]:
@@ -161,7 +189,7 @@ class Sqs:
     def _authorize(self, principal: Principal, action: str, parameters: Json) -> None:
         permission = f"sqs:{action.removesuffix('Batch')}"
         resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
-        if not principal.policy.allows(permission, resource):
+        if not allows(principal.policy.statements, permission, resource):
             raise SqsError(
                 "AccessDeniedException",
                 f"User: {principal.role} is not authorized to perform: {permission} on resource: "
@@ -181,15 +209,12 @@ class Sqs:
         return {**answer, "Failed": answer["Failed"] + failed}
 
     def _call_moto(self, action: str, parameters: Json) -> Json:
-        response = self._moto.post(
-            "/",
-            content=json.dumps(parameters),
-            headers={
-                "authorization": _FOR_MOTO,
-                "content-type": _TYPE,
-                "x-amz-target": f"AmazonSQS.{action}",
-            },
-        )
+        headers = {
+            "authorization": _FOR_MOTO,
+            "content-type": _TYPE,
+            "x-amz-target": f"AmazonSQS.{action}",
+        }
+        response = self._moto.post(self.url, content=json.dumps(parameters), headers=headers)
         answer: Json = response.json() if response.content else {}
         if response.is_success:
             return answer
@@ -208,48 +233,5 @@ def serve() -> Iterator[Sqs]:
     Raises:
         OSError: no port is free.
     """
-    front = _Front()
-    with server.serve(front) as url:
-        front.sqs = Sqs(url)
-        try:
-            yield front.sqs
-        finally:
-            front.sqs.close()
-
-
-class _Front:
-    """The ASGI app: SQS's JSON protocol."""
-
-    def __init__(self) -> None:
-        self.sqs: Sqs
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        with contextlib.suppress(ClientDisconnect):
-            await self._answer(request, await request.body(), receive, send)
-
-    async def _answer(self, request: Request, body: bytes, receive: Receive, send: Send) -> None:
-        action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
-        fault = self.sqs.faults.next(action)
-        if fault is Fault.SILENT:
-            return await hang(receive)
-        if fault is Fault.DROPPED:
-            return await drop(receive, send)
-        response = self._response(request, action, body, fault)
-        if fault is Fault.LOST:
-            return await drop(receive, send)
-        return await response(request.scope, receive, send)
-
-    def _response(
-        self, request: Request, action: str, body: bytes, fault: Fault | None
-    ) -> Response:
-        try:
-            principal = authenticate(
-                self.sqs.principals, request.method, str(request.url), request.headers, body
-            )
-            answer = self.sqs.call(principal, action, json.loads(body), fault)
-        except SqsError as error:
-            return Response(error.body, error.status, media_type=_TYPE)
-        return Response(json.dumps(answer), media_type=_TYPE)
+    with contextlib.closing(Sqs()) as sqs, server.serve(sqs) as sqs.url:
+        yield sqs

@@ -14,12 +14,12 @@ import copy
 import re
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from moto.sqs import models
 from moto.sqs.exceptions import BatchRequestTooLong, InvalidParameterValue, SQSException
-
-from ..clock import Clock
 
 LIMIT = 1024 * 1024  # bytes of a message, and of the sum of a batch
 LONGEST = 12 * 60 * 60  # seconds that a message may stay invisible, from its receipt
@@ -27,6 +27,32 @@ REMEMBERED = 5 * 60  # seconds that a deduplication id is remembered
 
 # Whatever XML 1.0 does not allow; lone surrogates are among it.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class SkippableClock:
+    """The machine's time plus the time that a test skipped.
+
+    Args:
+        guard: is held while time is skipped.
+        pass_time: is called with the seconds that are skipped.
+    """
+
+    def __init__(
+        self, guard: AbstractContextManager[bool], pass_time: Callable[[float], None]
+    ) -> None:
+        self.skipped = 0.0  # seconds
+        self._guard = guard
+        self._pass_time = pass_time
+
+    def now(self) -> float:
+        """The time in seconds since the epoch."""
+        return time.time() + self.skipped
+
+    def advance(self, seconds: float) -> None:
+        """Skip some time."""
+        with self._guard:
+            self._pass_time(seconds)
+            self.skipped += seconds
 
 
 class StrictMessage(models.Message):
@@ -89,10 +115,7 @@ class StrictQueue(models.Queue):
         if message is None:
             raise SQSException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
         if message.visible:
-            raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has "
-                "expired."
-            )
+            raise _invalid("Value for parameter ReceiptHandle", "The receipt handle has expired.")
         return message
 
     def reveal(self) -> None:
@@ -100,8 +123,7 @@ class StrictQueue(models.Queue):
 
         moto frees them one by one while it chooses, and may choose the second before the first.
         """
-        for message in [one for one in self._pending_messages if one.visible]:
-            self._pending_messages.remove(message)
+        self._pending_messages = {one for one in self._pending_messages if not one.visible}
 
     def pass_time(self, seconds: float) -> None:
         for message in self._messages:
@@ -121,7 +143,7 @@ class StrictBackend(models.SQSBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.guard = threading.RLock()
-        self.clock = Clock(self.guard, self._pass_time)
+        self.clock = SkippableClock(self.guard, self._pass_time)
 
     def get_queue(self, queue_name: str) -> StrictQueue:
         queue = super().get_queue(queue_name)
@@ -159,17 +181,10 @@ class StrictBackend(models.SQSBackend):
         return sent, failed + refused
 
     def receive_message(
-        self,
-        queue_name: str,
-        count: int,
-        wait_seconds_timeout: int,
-        visibility_timeout: int,
-        message_attribute_names: list[str] | None = None,
+        self, queue_name: str, count: int, wait_seconds_timeout: int, *args: Any, **given: Any
     ) -> list[models.Message]:
         self.get_queue(queue_name).reveal()
-        return super().receive_message(
-            queue_name, count, 0, visibility_timeout, message_attribute_names
-        )
+        return super().receive_message(queue_name, count, 0, *args, **given)
 
     def is_message_valid_based_on_retention_period(
         self, queue_name: str, message: models.Message
@@ -182,9 +197,9 @@ class StrictBackend(models.SQSBackend):
         message = self.get_queue(queue_name).received(receipt_handle)
         seconds = int(visibility_timeout)
         if seconds < 0 or _now() + seconds * 1000 - message.received > LONGEST * 1000:
-            raise InvalidParameterValue(
-                f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total "
-                f"VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds]."
+            raise _invalid(
+                f"Value {seconds} for parameter VisibilityTimeout",
+                f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds].",
             )
         message.change_visibility(seconds)
 
@@ -205,10 +220,11 @@ def _check(body: str) -> None:
             f"Invalid characters found: U+{ord(found[0]):04X} at {found.start()}",
         )
     if _size(body) > LIMIT:
-        raise InvalidParameterValue(
-            f"One or more parameters are invalid. Reason: Message must be shorter than {LIMIT} "
-            "bytes."
-        )
+        raise _invalid("The message", f"Message must be shorter than {LIMIT} bytes.")
+
+
+def _invalid(subject: str, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"{subject} is invalid. Reason: {reason}")
 
 
 def _size(body: str) -> int:

@@ -29,7 +29,7 @@ from tests.handler import payloads
 if TYPE_CHECKING:
     from infra.sandbox.state import Issue
     from infra.testing.poller import Invocation, Poller
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -42,7 +42,7 @@ class World:
 
     sandbox: Sandbox
     faults: Faults
-    stack: Stack
+    stack: FunctionStack
     bot: GitLabBot
     poller: Poller
 
@@ -90,7 +90,7 @@ class World:
 
 @pytest.fixture
 def world(
-    in_process: Sandbox, faults: Faults, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    in_process: Sandbox, faults: Faults, stack: FunctionStack, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     for name, value in stack.environment("WorkFunction").items():
         monkeypatch.setenv(name, value)
@@ -214,7 +214,7 @@ def test_a_task_is_parked_after_two_hours_of_a_gitlab_that_is_away(world: World)
     assert parked.parking.attempts == 8
 
 
-def test_a_handler_that_runs_out_of_time_is_tried_again(world: World, stack: Stack) -> None:
+def test_a_handler_that_runs_out_of_time_is_tried_again(world: World, stack: FunctionStack) -> None:
     runs: list[int] = []
 
     async def slow(event: Event, gl: GitLabAPI) -> None:

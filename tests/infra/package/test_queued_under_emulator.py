@@ -19,7 +19,7 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Fault, Faults, given_up, refused
 from infra.testing.emulator import Emulator
-from infra.testing.stack import Stack
+from infra.testing.stack import FunctionStack
 from infra.testing.template import read
 from infra.testing.transport import FunctionTransport
 
@@ -70,7 +70,7 @@ class World:
 
     gitlab: Sandbox
     faults: Faults
-    stack: Stack
+    stack: FunctionStack
     receive: Watched
     work: Watched
 
@@ -115,7 +115,7 @@ def log_level() -> str:
 
 
 @pytest.fixture
-def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Stack:
+def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> FunctionStack:
     parameters = {
         "AccessToken": BOT_TOKEN,
         "GitLabUrl": in_process.url,
@@ -123,23 +123,23 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Stac
         "SigningToken": SIGNING_TOKEN,
         "WebhookSecret": SECRET,
     }
-    return Stack(sqs, read(parameters))
+    return FunctionStack(sqs, read(parameters))
 
 
 Emulate: TypeAlias = "Callable[..., AbstractContextManager[Emulator]]"
 
 
 @pytest.fixture
-def emulate(lambda_runtime: None, built: Path, stack: Stack) -> Emulate:
+def emulate(lambda_runtime: None, built: Path, stack: FunctionStack) -> Emulate:
     """Gives a function of the template, as it was built, under the emulator."""
 
     def emulated(name: str, **changes: str) -> Emulator:
-        spec = stack.spec(name)
+        properties = stack.properties(name)
         return Emulator(
             built.parent / name,
-            spec.handler,
+            properties["Handler"],
             env=stack.environment(name, **changes),
-            timeout=int(spec.timeout),
+            timeout=properties["Timeout"],
         )
 
     return emulated
@@ -147,7 +147,7 @@ def emulate(lambda_runtime: None, built: Path, stack: Stack) -> Emulate:
 
 @pytest.fixture
 def world(
-    emulate: Emulate, in_process: Sandbox, door: Door, faults: Faults, stack: Stack
+    emulate: Emulate, in_process: Sandbox, door: Door, faults: Faults, stack: FunctionStack
 ) -> Iterator[World]:
     in_process.add_hook(WEBHOOK, signing_token=SIGNING_TOKEN, triggers=ISSUES)
     with emulate("ReceiveFunction") as receive, emulate("WorkFunction") as work:
@@ -231,7 +231,7 @@ def test_a_forged_delivery_is_refused_and_not_queued(world: World) -> None:
 
 
 def test_a_function_without_the_right_to_queue_says_so(
-    emulate: Emulate, in_process: Sandbox, door: Door, stack: Stack
+    emulate: Emulate, in_process: Sandbox, door: Door, stack: FunctionStack
 ) -> None:
     in_process.add_hook(WEBHOOK, signing_token=SIGNING_TOKEN, triggers=ISSUES)
     with emulate("ReceiveFunction", **stack.role("WorkRole").environment()) as function:

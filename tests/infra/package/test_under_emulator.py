@@ -8,18 +8,35 @@ from typing import Any
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
+from infra.sandbox.server import serve
 from infra.testing.emulator import Emulator
 from infra.testing.events import function_url_event, http_api_event, rest_api_event
-from infra.testing.gateway import HttpApi
-from infra.testing.server import serve
+from infra.testing.transport import FunctionTransport
 
 HANDLER = "receive.lambda_handler"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
+WEBHOOK = "https://bot.example.com/webhook"
 
 
 @pytest.fixture
-def function(lambda_runtime: None, built: Path, sandbox: Sandbox) -> Iterator[Emulator]:
+def transport() -> FunctionTransport:
+    """The transport from GitLab to the function, which is made after GitLab."""
+    return FunctionTransport()
+
+
+@pytest.fixture
+def sandbox(transport: FunctionTransport) -> Iterator[Sandbox]:
+    """A sandbox whose webhooks reach the function as events of an HTTP API."""
+    instance = Sandbox(webhook_transport=transport)
+    with serve(instance):
+        yield instance
+
+
+@pytest.fixture
+def function(
+    lambda_runtime: None, built: Path, sandbox: Sandbox, transport: FunctionTransport
+) -> Iterator[Emulator]:
     settings = {
         "GL_URL": sandbox.url,
         "GL_ACCESS_TOKEN": BOT_TOKEN,
@@ -27,19 +44,14 @@ def function(lambda_runtime: None, built: Path, sandbox: Sandbox) -> Iterator[Em
         "GL_SECRET": "sandbox-secret",
     }
     with Emulator(built, HANDLER, env=settings) as emulator:
+        transport.add(emulator)
         yield emulator
 
 
-@pytest.fixture
-def webhook_url(function: Emulator) -> Iterator[str]:
-    with serve(HttpApi(function)) as url:
-        yield f"{url}/webhook"
-
-
 def test_a_signed_delivery_in_a_comment_out(
-    function: Emulator, webhook_url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    function: Emulator, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sandbox.add_hook(webhook_url, signing_token=SIGNING_TOKEN)
+    sandbox.add_hook(WEBHOOK, signing_token=SIGNING_TOKEN)
 
     issue = sandbox.open_issue("It does not start", by="alice")
     delivery, *_ = sandbox.settle()
@@ -54,17 +66,17 @@ def test_a_signed_delivery_in_a_comment_out(
         )
 
 
-def test_a_delivery_with_the_secret_token_is_answered_as_well(
-    webhook_url: str, sandbox: Sandbox
-) -> None:
-    sandbox.add_hook(webhook_url, token="sandbox-secret")
+@pytest.mark.usefixtures("function")
+def test_a_delivery_with_the_secret_token_is_answered_as_well(sandbox: Sandbox) -> None:
+    sandbox.add_hook(WEBHOOK, token="sandbox-secret")
     issue = sandbox.open_issue("It does not start", by="bob")
     sandbox.settle()
     assert ["@bob" in note.body for note in issue.notes] == [True]
 
 
-def test_a_forged_delivery_is_refused(webhook_url: str, sandbox: Sandbox) -> None:
-    sandbox.add_hook(webhook_url, signing_token=OTHER_TOKEN, token="sandbox-secret")
+@pytest.mark.usefixtures("function")
+def test_a_forged_delivery_is_refused(sandbox: Sandbox) -> None:
+    sandbox.add_hook(WEBHOOK, signing_token=OTHER_TOKEN, token="sandbox-secret")
     issue = sandbox.open_issue("It does not start")
     (delivery,) = sandbox.settle()
     assert delivery.response_status == "401"
@@ -80,8 +92,8 @@ def test_every_form_of_event_is_answered(
     assert function.invoke(build("POST", "/webhook", {}, b"{}"))["statusCode"] == 401
 
 
-def test_no_secret_is_logged(function: Emulator, webhook_url: str, sandbox: Sandbox) -> None:
-    sandbox.add_hook(webhook_url, signing_token=SIGNING_TOKEN, token="sandbox-secret")
+def test_no_secret_is_logged(function: Emulator, sandbox: Sandbox) -> None:
+    sandbox.add_hook(WEBHOOK, signing_token=SIGNING_TOKEN, token="sandbox-secret")
     sandbox.open_issue("It does not start")
     sandbox.settle()
     function.wait_for_log('"message": ?"delivery"')
