@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,28 +35,21 @@ class FunctionError(Exception):
     """The function raised, died or ran out of time: a function error in Lambda's words."""
 
 
+@dataclass
 class Emulator:
     """One function in one execution environment, started on its first invocation.
 
-    Args:
+    Attributes:
         package: the folder that was built.
         handler: such as "receive.lambda_handler".
         env: the function's own environment variables.
         timeout: the function's time limit in seconds.
     """
 
-    def __init__(
-        self,
-        package: Path,
-        handler: str,
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout: int = 20,
-    ) -> None:
-        self.handler = handler
-        self._package = package.resolve()
-        self._env = dict(env or {})
-        self._timeout = timeout
+    package: Path
+    handler: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 20
 
     def __enter__(self) -> Self:
         """Start the emulator.
@@ -68,7 +62,7 @@ class Emulator:
         front, runtime = _free_ports(2)
         self._output = tempfile.TemporaryFile()
         self._client = httpx.Client(
-            base_url=f"http://127.0.0.1:{front}", timeout=self._timeout + 20, trust_env=False
+            base_url=f"http://127.0.0.1:{front}", timeout=self.timeout + 20, trust_env=False
         )
         self._process = subprocess.Popen(
             [
@@ -77,7 +71,7 @@ class Emulator:
                 *("--runtime-api-address", f"127.0.0.1:{runtime}"),
                 *(python, "-m", "awslambdaric", self.handler),
             ],
-            cwd=self._package,
+            cwd=self.package,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -116,11 +110,7 @@ class Emulator:
 
     @property
     def peak_memory_mb(self) -> float:
-        """The most memory that the function's process has held so far, in MB of 1,000,000 bytes.
-
-        Raises:
-            ValueError: the function is not running; it starts on its first invocation.
-        """
+        """The most memory, in MB of 1,000,000 bytes, that the function held; invoke it first."""
         return max(_peak_bytes(process) for process in _descendants(self._process.pid)) / 1e6
 
     @property
@@ -148,21 +138,19 @@ class Emulator:
             "AWS_ACCESS_KEY_ID": "emulated",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_FUNCTION_NAME": "emulated",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "AWS_LAMBDA_LOG_LEVEL": "INFO",
             "AWS_REGION": "eu-west-1",
             "AWS_SECRET_ACCESS_KEY": "emulated",
             "AWS_SESSION_TOKEN": "emulated",
-            "LAMBDA_TASK_ROOT": str(self._package),
+            "LAMBDA_TASK_ROOT": str(self.package.resolve()),
             "LANG": "en_US.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folder is read-only
             "TZ": ":UTC",
-            **self._env,
+            **self.env,
         }
 
     def _wait_until_listening(self, port: int) -> None:

@@ -1,7 +1,6 @@
 """The three forms of an HTTP request that AWS passes to a function.
 
-Each builder takes a client's request and returns the event that its page describes, without the
-parts that no adapter reads (certificates, tracing, an authorizer).
+The events lack the parts that no adapter reads (certificates, tracing, an authorizer).
 """
 
 import base64
@@ -15,11 +14,7 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _API_DOMAIN = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
 _SOURCE_IP = "192.0.2.1"
-_CONTEXT = {
-    "accountId": "123456789012",
-    "apiId": "a1b2c3d4e5",
-    "requestId": "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a",
-}
+_REQUEST_ID = "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a"
 
 
 def http_api_event(
@@ -44,22 +39,20 @@ def http_api_event(
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
     parts = urlsplit(path)
-    fields = _joined(_grouped(headers, str.lower))
-    http = {
-        "method": method,
-        "path": parts.path,
-        "protocol": "HTTP/1.1",
-        "sourceIp": _SOURCE_IP,
-        "userAgent": fields.get("user-agent", ""),
-    }
-    routed = {"domainName": domain, "http": http, "routeKey": "$default", "stage": "$default"}
+    fields = _joined(_grouped(headers, spell=str.lower))
+    http = {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": _SOURCE_IP}
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": parts.path,
         "rawQueryString": parts.query,
         "headers": fields,
-        "requestContext": _CONTEXT | routed,
+        "requestContext": {
+            "domainName": domain,
+            "http": http,
+            "requestId": _REQUEST_ID,
+            "stage": "$default",
+        },
         "isBase64Encoded": encoded,
     }
     if query := parse_qs(parts.query, keep_blank_values=True):
@@ -74,17 +67,9 @@ function_url_event = partial(http_api_event, domain="a1b2c3d4e5.lambda-url.eu-we
 
 
 def rest_api_event(
-    method: str,
-    path: str,
-    headers: Headers = (),
-    body: bytes = b"",
-    *,
-    encoded: bool = False,
-    stage: str = "prod",
+    method: str, path: str, headers: Headers = (), body: bytes = b"", *, encoded: bool = False
 ) -> dict[str, Any]:
-    """Make the event of a REST API (proxy integration).
-
-    The arguments are those of `http_api_event`, and the stage, which is part of the URL only.
+    """Make the event of a REST API (proxy integration); the arguments are `http_api_event`'s.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
@@ -99,17 +84,12 @@ def rest_api_event(
         "multiValueHeaders": fields or None,
         "queryStringParameters": _last(query),
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": None,
-        "stageVariables": None,
         "requestContext": {
-            **_CONTEXT,
             "domainName": _API_DOMAIN,
-            "httpMethod": method,
-            "identity": {"sourceIp": _SOURCE_IP, "userAgent": None},
-            "path": f"/{stage}{parts.path}",
-            "protocol": "HTTP/1.1",
-            "resourcePath": parts.path,
-            "stage": stage,
+            "identity": {"sourceIp": _SOURCE_IP},
+            "path": f"/prod{parts.path}",  # the stage is part of the URL only
+            "requestId": _REQUEST_ID,
+            "stage": "prod",
         },
         "body": _body(body, encoded=encoded) if body else None,
         "isBase64Encoded": encoded,
@@ -122,7 +102,7 @@ def answer_body(answer: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
 
 
-def _grouped(headers: Headers, spell: Callable[[str], str] = str) -> dict[str, list[str]]:
+def _grouped(headers: Headers, *, spell: Callable[[str], str] = str) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         grouped.setdefault(spell(name), []).append(value)

@@ -20,8 +20,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from awslambdaric.lambda_runtime_log_utils import JsonFormatter
-
 from .emulator import FunctionError
 
 # Only libraries, so that each function imports the project itself.
@@ -36,11 +34,7 @@ class Function(Protocol):
 
 
 class Context:
-    """The part of Lambda's context that this project's handlers read.
-
-    Args:
-        timeout: seconds that the invocation may take.
-    """
+    """The part of Lambda's context that this project's handlers read; `timeout` is in seconds."""
 
     def __init__(self, timeout: float) -> None:
         self._deadline = time.monotonic() + timeout
@@ -51,12 +45,7 @@ class Context:
 
 
 class LocalFunction:
-    """A handler in this process.
-
-    Args:
-        handler: the function itself.
-        timeout: seconds that its context promises.
-    """
+    """A handler in this process; its context promises it `timeout` seconds."""
 
     def __init__(self, handler: Any, *, timeout: float = 60.0) -> None:
         self._handler = handler
@@ -66,7 +55,7 @@ class LocalFunction:
         try:
             return self._handler(json.loads(json.dumps(event)), Context(self._timeout))
         except Exception as error:
-            raise FunctionError(f"{type(error).__name__}: {error}") from error
+            raise FunctionError(traceback.format_exc(limit=-5)) from error
 
 
 class FunctionProcess:
@@ -139,18 +128,15 @@ def _serve(
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     lines = logging.StreamHandler(sys.stdout)
-    lines.setFormatter(JsonFormatter())
+    lines.setFormatter(importlib.import_module("gidgetlambda.logs").LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[lines])
     module, _, name = handler.rpartition(".")
-    function = getattr(importlib.import_module(module), name)
+    function = LocalFunction(getattr(importlib.import_module(module), name), timeout=timeout)
     with contextlib.suppress(EOFError):
         while True:
             event = json.loads(connection.recv_bytes())
-            connection.send_bytes(json.dumps(_answer(function, event, timeout)).encode())
-
-
-def _answer(function: Any, event: Any, timeout: float) -> dict[str, Any]:
-    try:
-        return {"answer": function(event, Context(timeout))}
-    except Exception:
-        return {"error": traceback.format_exc(limit=-5)}
+            try:
+                answer = {"answer": function.invoke(event)}
+            except FunctionError as error:
+                answer = {"error": str(error)}
+            connection.send_bytes(json.dumps(answer).encode())

@@ -19,11 +19,6 @@ class Policy:
 
     statements: tuple[Statement, ...]
 
-    @classmethod
-    def of(cls, documents: Iterable[Mapping[str, Any]]) -> "Policy":
-        """The statements of several policy documents."""
-        return cls(tuple(one for document in documents for one in listed(document["Statement"])))
-
 
 EVERYTHING = Policy(({"Effect": "Allow", "Action": "*", "Resource": "*"},))
 

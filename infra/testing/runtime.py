@@ -18,11 +18,6 @@ from infra.package.wheels import install_wheels
 
 _BUILD = Path(__file__).resolve().parents[2] / "build"
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_ARCHITECTURES = {
-    "x86_64": Architecture.X86_64,
-    "aarch64": Architecture.ARM64,
-    "arm64": Architecture.ARM64,
-}
 
 
 class RuntimeUnavailableError(Exception):
@@ -35,10 +30,11 @@ def host_architecture() -> Architecture:
     Raises:
         RuntimeUnavailableError: Lambda does not have it.
     """
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if not architecture:
-        raise RuntimeUnavailableError(f"Lambda has no {platform.machine()} processors")
-    return architecture
+    machine = platform.machine()
+    try:
+        return Architecture("arm64" if machine == "aarch64" else machine)
+    except ValueError:
+        raise RuntimeUnavailableError(f"Lambda has no {machine} processors") from None
 
 
 def emulator_program() -> Path:

@@ -22,12 +22,10 @@ def serve(
     certificate: str | None = None,
     key: str | None = None,
 ) -> Iterator[str]:
-    """Serve `app` and give its URL, without a slash at the end.
+    """Serve an ASGI app, with its lifespan, and give its URL, without a slash at the end.
 
     Args:
-        app: any ASGI application; its lifespan runs if it has one.
-        host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
+        port: 0 takes a free one.
         certificate: path of a PEM file with the server's certificate; makes it HTTPS.
         key: path of a PEM file with the certificate's key.
 

@@ -11,12 +11,7 @@ from .template import Template
 
 
 class FunctionStack:
-    """The queues, roles and functions of a template, each made when it is first needed.
-
-    Args:
-        sqs: where the queues are made.
-        template: with its parameters.
-    """
+    """The queues, roles and functions of a template, each made when it is first needed."""
 
     def __init__(self, sqs: Sqs, template: Template) -> None:
         self.sqs = sqs
@@ -41,8 +36,10 @@ class FunctionStack:
         """A role, by its logical name, with the policies that the template gives it."""
         if name not in self._roles:
             policies = self.properties(name).get("Policies", ())
-            documents = [policy["PolicyDocument"] for policy in policies]
-            self._roles[name] = self.sqs.add_role(name, Policy.of(documents))
+            statements = [
+                one for policy in policies for one in policy["PolicyDocument"]["Statement"]
+            ]
+            self._roles[name] = self.sqs.add_role(name, Policy(tuple(statements)))
         return self._roles[name]
 
     def properties(self, name: str) -> dict[str, Any]:
@@ -65,13 +62,7 @@ class FunctionStack:
     def function(
         self, name: str, *, handler: str, log: Path | None = None, **changes: str
     ) -> FunctionProcess:
-        """A function in a process of its own.
-
-        Args:
-            handler: instead of the template's.
-            log: a file for its output.
-            changes: of its environment variables.
-        """
+        """A function in a process of its own, with another handler and changed variables."""
         return FunctionProcess(handler, self.environment(name, **changes), log)
 
     def poller(self, function: Function) -> Poller:

@@ -81,13 +81,11 @@ class Template:
             return name_of(logical_id, attribute) or _invented(logical_id, attribute)
 
         written = self._template["Resources"][resource].get("Properties", {})
-        resolved: dict[str, Any] = self._resolve(
-            Globals(self._template).merge(known[resource], written), name
-        )
-        return resolved
+        merged = Globals(self._template).merge(known[resource], written)
+        return dict(self._resolve(merged, name))
 
     def _holds(self, condition: str) -> bool:
-        return bool(self._resolve(self._template["Conditions"][condition], _no_resource))
+        return bool(self._resolve(self._template["Conditions"][condition], _invented))
 
     def _resolve(self, value: Any, name: NameOf) -> Any:
         """Resolve a value and those in it, without items that are `AWS::NoValue`."""
@@ -97,7 +95,7 @@ class Template:
             return value
         match list(value.items()):
             case [("Ref", to)]:
-                return self._ref(to, name)
+                return self._values[to] if to in self._values else name(to, None)
             case [("Condition", str(condition))]:
                 return self._holds(condition)
             case [("Fn::If", [condition, yes, no])]:
@@ -111,18 +109,13 @@ class Template:
         pairs = ((key, self._resolve(one, name)) for key, one in value.items())
         return {key: one for key, one in pairs if one is not None}
 
-    def _ref(self, to: str, name: NameOf) -> Any:
-        return self._values[to] if to in self._values else name(to, None)
-
     def _substitute(self, argument: Any, name: NameOf) -> str:
         text, given = argument if isinstance(argument, list) else (argument, {})
-        own = self._resolve(given, name)
+        known = self._values | self._resolve(given, name)
 
         def value(match: re.Match[str]) -> str:
             to, _, attribute = match[1].partition(".")
-            if match[1] in own:
-                return str(own[match[1]])
-            return str(name(to, attribute) if attribute else self._ref(to, name))
+            return str(known[match[1]] if match[1] in known else name(to, attribute or None))
 
         return re.sub(r"\$\{([^!{}][^{}]*)\}", value, text)
 
@@ -143,10 +136,5 @@ def _call(function: str, values: list[Any]) -> Any:
 
 
 def _invented(logical_id: str, attribute: str | None) -> str:
-    if attribute is None:
-        return logical_id
-    return f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
-
-
-def _no_resource(logical_id: str, attribute: str | None) -> str:
-    raise KeyError(f"a condition names {logical_id}, which is not a parameter")
+    arn = f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
+    return arn if attribute else logical_id

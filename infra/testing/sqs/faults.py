@@ -1,10 +1,14 @@
 """The errors that SQS answers, and the faults that a test can ask for."""
 
+from __future__ import annotations
+
 import json
-import threading
 from collections import defaultdict, deque
-from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SqsError(Exception):
@@ -57,25 +61,20 @@ class QueueFaults:
     """
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
         self._added: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.choose: Callable[[str], Fault | None] = lambda action: None
         self.happened: list[tuple[str, Fault]] = []
 
     def add(self, action: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next requests for an action fail."""
-        with self._guard:
-            self._added[action].extend([fault] * times)
+        self._added[action].extend([fault] * times)
 
     def clear(self) -> None:
-        with self._guard:
-            self._added.clear()
-            self.choose = lambda action: None
+        self._added.clear()
+        self.choose = lambda action: None
 
     def next(self, action: str) -> Fault | None:
-        with self._guard:
-            added = self._added[action]
-            fault = added.popleft() if added else None
-        if fault := fault or self.choose(action):
+        added = self._added[action]
+        if fault := added.popleft() if added else self.choose(action):
             self.happened.append((action, fault))
         return fault

@@ -28,18 +28,15 @@ class Principal:
 
     role: str
     policy: Policy = field(repr=False)
+    access_key: str
+    secret_key: str
+    session_token: str
 
-    @property
-    def access_key(self) -> str:
-        return f"TESTKEY{self.role.upper()}"
-
-    @property
-    def secret_key(self) -> str:
-        return f"secret-of-{self.role}"
-
-    @property
-    def session_token(self) -> str:
-        return f"session-of-{self.role}"
+    @classmethod
+    def of(cls, role: str, policy: Policy) -> "Principal":
+        return cls(
+            role, policy, f"TESTKEY{role.upper()}", f"secret-of-{role}", f"session-of-{role}"
+        )
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give a Lambda function the keys of its role."""

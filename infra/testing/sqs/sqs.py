@@ -78,7 +78,7 @@ class Sqs:
 
     def add_role(self, name: str, policy: Policy) -> Principal:
         """Add a role, and return it with its keys."""
-        principal = Principal(name, policy)
+        principal = Principal.of(name, policy)
         self._principals.append(principal)
         return principal
 
@@ -115,11 +115,20 @@ class Sqs:
 
         While the block lasts, no skipped time passes for the receipt.
         """
-        message, receipt = self._receive(principal, queue_url)
+        messages: list[Json] = []
+        receipts: list[StrictMessage] = []
+        with self._backend.guard:
+            queue = self._queue(queue_url)
+            if any(one.visible for one in queue._messages):  # moto takes some milliseconds
+                wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
+                messages = self.call(principal, "ReceiveMessage", wanted).get("Messages", [])
+                receipts = [queue.received(one["ReceiptHandle"]) for one in messages]
+            for receipt in receipts:
+                receipt.held = True
         try:
-            yield message
+            yield messages[0] if messages else None
         finally:
-            if receipt is not None:
+            for receipt in receipts:
                 receipt.held = False
 
     def call(
@@ -171,31 +180,12 @@ class Sqs:
             return Response(error.body, error.status, media_type=_TYPE)
         return Response(json.dumps(answer), media_type=_TYPE)
 
-    def _receive(
-        self, principal: Principal, queue_url: str
-    ) -> tuple[Json | None, StrictMessage | None]:
-        with self._backend.guard:
-            queue = self._queue(queue_url)
-            if not any(one.visible for one in queue._messages):
-                return None, None  # without moto, which takes some milliseconds
-            wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
-            messages = self.call(principal, "ReceiveMessage", wanted).get("Messages")
-            if not messages:
-                return None, None
-            receipt = queue.received(messages[0]["ReceiptHandle"])
-            receipt.held = True
-            return messages[0], receipt
-
     def _authorize(self, principal: Principal, action: str, parameters: Json) -> None:
         permission = f"sqs:{action.removesuffix('Batch')}"
         resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
         if not allows(principal.policy.statements, permission, resource):
-            raise SqsError(
-                "AccessDeniedException",
-                f"User: {principal.role} is not authorized to perform: {permission} on resource: "
-                f"{resource} because no identity-based policy allows the {permission} action",
-                403,
-            )
+            missing = f"{principal.role} is not authorized to perform {permission} on {resource}"
+            raise SqsError("AccessDeniedException", f"User: {missing}", 403)
 
     def _accept_some(self, batch: Json) -> Json:
         entries: list[Json] = batch["Entries"]
@@ -228,10 +218,6 @@ class Sqs:
 
 @contextlib.contextmanager
 def serve() -> Iterator[Sqs]:
-    """Serve an empty SQS from a thread. There can be one at a time: moto's state is global.
-
-    Raises:
-        OSError: no port is free.
-    """
+    """Serve an empty SQS from a thread. There can be one at a time: moto's state is global."""
     with contextlib.closing(Sqs()) as sqs, server.serve(sqs) as sqs.url:
         yield sqs

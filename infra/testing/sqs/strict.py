@@ -30,12 +30,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class SkippableClock:
-    """The machine's time plus the time that a test skipped.
-
-    Args:
-        guard: is held while time is skipped.
-        pass_time: is called with the seconds that are skipped.
-    """
+    """The machine's time plus the time that a test skipped; `pass_time` passes it on."""
 
     def __init__(
         self, guard: AbstractContextManager[bool], pass_time: Callable[[float], None]
@@ -85,20 +80,12 @@ class StrictMessage(models.Message):
 
 
 class StrictQueue(models.Queue):
-    """A queue.
-
-    Attributes:
-        remembered: the messages of the last minutes by their deduplication ids, and when they came.
-    """
+    """A queue whose messages are `StrictMessage`s."""
 
     _messages: list[StrictMessage]  # type: ignore[assignment]
     _pending_messages: set[StrictMessage]  # type: ignore[assignment]
     deduplication_scope: str
     message_retention_period: int
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.remembered: dict[tuple[str | None, ...], tuple[float, models.Message]] = {}
-        super().__init__(*args, **kwargs)
 
     def add_message(self, message: models.Message) -> None:
         assert isinstance(message, StrictMessage)
@@ -125,9 +112,7 @@ class StrictQueue(models.Queue):
         """
         self._pending_messages = {one for one in self._pending_messages if not one.visible}
 
-    def pass_time(self, seconds: float) -> None:
-        for message in self._messages:
-            message.pass_time(seconds)
+    def drop_expired(self) -> None:
         oldest = _now() - self.message_retention_period * 1000
         self._messages = [
             one for one in self._messages if one.held or (one.sent_timestamp or 0) > oldest
@@ -144,6 +129,7 @@ class StrictBackend(models.SQSBackend):
         super().__init__(region_name, account_id)
         self.guard = threading.RLock()
         self.clock = SkippableClock(self.guard, self._pass_time)
+        self._sent: dict[tuple[str | None, ...], tuple[float, models.Message]] = {}
 
     def get_queue(self, queue_name: str) -> StrictQueue:
         queue = super().get_queue(queue_name)
@@ -154,14 +140,14 @@ class StrictBackend(models.SQSBackend):
         self, queue_name: str, message_body: str, *args: Any, **given: Any
     ) -> models.Message:
         _check(message_body)
-        queue, once = self.get_queue(queue_name), given.get("deduplication_id")
-        by_group = queue.deduplication_scope == "messageGroup"
-        key = (given.get("group_id") if by_group else None, once)
-        moment, earlier = queue.remembered.get(key, (0.0, None))
+        once = given.get("deduplication_id")
+        by_group = self.get_queue(queue_name).deduplication_scope == "messageGroup"
+        key = (queue_name, given.get("group_id") if by_group else None, once)
+        moment, earlier = self._sent.get(key, (0.0, None))
         if once and earlier and self.clock.now() - moment < REMEMBERED:
             return copy.copy(earlier)
         message = super().send_message(queue_name, message_body, *args, **given)
-        queue.remembered[key] = (self.clock.now(), message)
+        self._sent[key] = (self.clock.now(), message)
         return message
 
     def send_message_batch(
@@ -205,7 +191,9 @@ class StrictBackend(models.SQSBackend):
 
     def _pass_time(self, seconds: float) -> None:
         for queue in self.queues.values():
-            queue.pass_time(seconds)
+            for message in queue._messages:
+                message.pass_time(seconds)
+            queue.drop_expired()
 
 
 def failed_entry(entry: dict[str, Any], code: str, message: str) -> dict[str, Any]:
