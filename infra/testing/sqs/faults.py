@@ -14,22 +14,17 @@ if TYPE_CHECKING:
 class SqsError(Exception):
     """An error in SQS's JSON protocol.
 
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
-
     Args:
-        code: such as "InvalidMessageContents".
-        message: for people.
-        status: of the HTTP answer.
-        prefix: of the code; the errors of all AWS services have another one than SQS's own.
+        body: of the HTTP answer; without it, that of an error that all AWS services have.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
     """
 
-    def __init__(
-        self, code: str, message: str, status: int, prefix: str = "com.amazon.coral.service"
-    ) -> None:
+    def __init__(self, code: str, message: str, status: int, body: bytes = b"") -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
-        text = "message" if prefix == "com.amazonaws.sqs" else "Message"
-        self.body = json.dumps({"__type": f"{prefix}#{code}", text: message}).encode()
+        common = {"__type": f"com.amazon.coral.service#{code}", "Message": message}
+        self.body = body or json.dumps(common).encode()
 
 
 class Fault(StrEnum):

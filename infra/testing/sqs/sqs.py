@@ -22,7 +22,7 @@ from ..breakage import drop, hang
 from ..iam import EVERYTHING, Policy, allows
 from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
-from .strict import StrictBackend, StrictMessage, StrictQueue, failed_entry
+from .strict import StrictBackend, StrictMessage, StrictQueue
 
 ACCOUNT = "123456789012"
 
@@ -195,7 +195,8 @@ class Sqs:
         if accepted:
             answer = self._call_moto("SendMessageBatch", {**batch, "Entries": accepted})
         code, message, _ = ANSWERS[Fault.PARTIAL]
-        failed = [{**failed_entry(entry, code, message), "SenderFault": False} for entry in refused]
+        fault = {"SenderFault": False, "Code": code, "Message": message}
+        failed = [{"Id": entry["Id"], **fault} for entry in refused]
         return {**answer, "Failed": answer["Failed"] + failed}
 
     def _call_moto(self, action: str, parameters: Json) -> Json:
@@ -206,11 +207,10 @@ class Sqs:
         }
         response = self._moto.post(self.url, content=json.dumps(parameters), headers=headers)
         answer: Json = response.json() if response.content else {}
-        if response.is_success:
-            return answer
-        code = answer["__type"].rpartition("#")[2]
-        message = answer.get("message") or answer.get("Message") or ""
-        raise SqsError(code, message, response.status_code, "com.amazonaws.sqs")
+        if response.is_error:
+            code = answer["__type"].rpartition("#")[2]
+            raise SqsError(code, str(answer), response.status_code, response.content)
+        return answer
 
     def _queue(self, queue_url: str) -> StrictQueue:
         return self._backend.get_queue(queue_url.rpartition("/")[2])

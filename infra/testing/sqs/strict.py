@@ -14,8 +14,6 @@ import copy
 import re
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from moto.sqs import models
@@ -30,14 +28,11 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class SkippableClock:
-    """The machine's time plus the time that a test skipped; `pass_time` passes it on."""
+    """The machine's time plus the time that a test skipped."""
 
-    def __init__(
-        self, guard: AbstractContextManager[bool], pass_time: Callable[[float], None]
-    ) -> None:
+    def __init__(self, backend: "StrictBackend") -> None:
         self.skipped = 0.0  # seconds
-        self._guard = guard
-        self._pass_time = pass_time
+        self._backend = backend
 
     def now(self) -> float:
         """The time in seconds since the epoch."""
@@ -45,9 +40,10 @@ class SkippableClock:
 
     def advance(self, seconds: float) -> None:
         """Skip some time."""
-        with self._guard:
-            self._pass_time(seconds)
+        with self._backend.guard:
             self.skipped += seconds
+            for queue in self._backend.queues.values():
+                queue.pass_time(seconds)
 
 
 class StrictMessage(models.Message):
@@ -66,11 +62,6 @@ class StrictMessage(models.Message):
     def mark_received(self, visibility_timeout: int | None = None) -> None:
         self.received = _now()
         super().mark_received(visibility_timeout)
-
-    @property
-    def visible(self) -> bool:
-        # moto's own is the same and much slower, and is called for each message all the time.
-        return _now() > self.visible_at
 
     def pass_time(self, seconds: float) -> None:
         self.sent_timestamp -= int(seconds * 1000)  # type: ignore
@@ -112,11 +103,12 @@ class StrictQueue(models.Queue):
         """
         self._pending_messages = {one for one in self._pending_messages if not one.visible}
 
-    def drop_expired(self) -> None:
+    def pass_time(self, seconds: float) -> None:
         oldest = _now() - self.message_retention_period * 1000
-        self._messages = [
-            one for one in self._messages if one.held or (one.sent_timestamp or 0) > oldest
-        ]
+        for message in list(self._messages):
+            message.pass_time(seconds)
+            if not message.held and (message.sent_timestamp or 0) <= oldest:
+                self._messages.remove(message)
 
 
 class StrictBackend(models.SQSBackend):
@@ -128,7 +120,7 @@ class StrictBackend(models.SQSBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.guard = threading.RLock()
-        self.clock = SkippableClock(self.guard, self._pass_time)
+        self.clock = SkippableClock(self)
         self._sent: dict[tuple[str | None, ...], tuple[float, models.Message]] = {}
 
     def get_queue(self, queue_name: str) -> StrictQueue:
@@ -160,7 +152,8 @@ class StrictBackend(models.SQSBackend):
             try:
                 _check(entry["MessageBody"])
             except SQSException as error:
-                refused.append(failed_entry(entry, error.code, error.message))
+                fault = {"SenderFault": True, "Code": error.code, "Message": error.message}
+                refused.append({"Id": entry["Id"], **fault})
             else:
                 accepted[key] = entry
         sent, failed = super().send_message_batch(queue_name, accepted)
@@ -171,11 +164,6 @@ class StrictBackend(models.SQSBackend):
     ) -> list[models.Message]:
         self.get_queue(queue_name).reveal()
         return super().receive_message(queue_name, count, 0, *args, **given)
-
-    def is_message_valid_based_on_retention_period(
-        self, queue_name: str, message: models.Message
-    ) -> bool:
-        return True  # `pass_time` drops the others, and moto takes long to compute it
 
     def change_message_visibility(
         self, queue_name: str, receipt_handle: str, visibility_timeout: int
@@ -188,17 +176,6 @@ class StrictBackend(models.SQSBackend):
                 f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds].",
             )
         message.change_visibility(seconds)
-
-    def _pass_time(self, seconds: float) -> None:
-        for queue in self.queues.values():
-            for message in queue._messages:
-                message.pass_time(seconds)
-            queue.drop_expired()
-
-
-def failed_entry(entry: dict[str, Any], code: str, message: str) -> dict[str, Any]:
-    """The part of a batch's answer about an entry that was not accepted."""
-    return {"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": message}
 
 
 def _check(body: str) -> None:
