@@ -55,8 +55,8 @@ class Emulator:
         """Start the emulator.
 
         Raises:
-            RuntimeUnavailableError: this machine lacks something.
-            RuntimeError: the emulator ended, or did not listen within 10 s.
+            RuntimeUnavailableError: this machine cannot run a package.
+            RuntimeError: the emulator does not start.
         """
         program, python = emulator_program(), runtime_python()
         front, runtime = _free_ports(2)
@@ -89,11 +89,7 @@ class Emulator:
         self._stop()
 
     def invoke(self, event: Any) -> Any:
-        """Invoke the function with an event and return its answer.
-
-        Raises:
-            FunctionError: it raised, died or ran out of time.
-        """
+        """Invoke the function with an event and return its answer. Raises FunctionError."""
         response = self._client.post(_PATH, json=event)
         try:
             answer = response.json()
@@ -120,11 +116,7 @@ class Emulator:
         return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
 
     def wait_for_log(self, pattern: str) -> list[str]:
-        """Find a pattern in the log, which the emulator writes a moment after it answers.
-
-        Raises:
-            RuntimeError: it did not appear within 5 s.
-        """
+        """Find a pattern in the log, which the emulator writes a moment after it answers."""
         end = time.monotonic() + _LOG_SECONDS
         while not (found := re.findall(pattern, self.log)):
             if time.monotonic() > end:

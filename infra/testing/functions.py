@@ -16,8 +16,10 @@ import time
 import traceback
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol, Self
 
 from .emulator import FunctionError
@@ -33,27 +35,21 @@ class Function(Protocol):
         """Invoke it with an event and return its answer. Raises FunctionError."""
 
 
-class Context:
-    """The part of Lambda's context that this project's handlers read; `timeout` is in seconds."""
-
-    def __init__(self, timeout: float) -> None:
-        self._deadline = time.monotonic() + timeout
-        self.aws_request_id = str(uuid.uuid4())
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._deadline - time.monotonic()) * 1000)
-
-
+@dataclass(frozen=True)
 class LocalFunction:
     """A handler in this process; its context promises it `timeout` seconds."""
 
-    def __init__(self, handler: Any, *, timeout: float = 60.0) -> None:
-        self._handler = handler
-        self._timeout = timeout
+    handler: Any
+    timeout: float = 60.0
 
     def invoke(self, event: Any) -> Any:
+        end = time.monotonic() + self.timeout
+        context = SimpleNamespace(
+            aws_request_id=str(uuid.uuid4()),
+            get_remaining_time_in_millis=lambda: int((end - time.monotonic()) * 1000),
+        )
         try:
-            return self._handler(json.loads(json.dumps(event)), Context(self._timeout))
+            return self.handler(json.loads(json.dumps(event)), context)
         except Exception as error:
             raise FunctionError(traceback.format_exc(limit=-5)) from error
 
@@ -131,7 +127,7 @@ def _serve(
     lines.setFormatter(importlib.import_module("gidgetlambda.logs").LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[lines])
     module, _, name = handler.rpartition(".")
-    function = LocalFunction(getattr(importlib.import_module(module), name), timeout=timeout)
+    function = LocalFunction(getattr(importlib.import_module(module), name), timeout)
     with contextlib.suppress(EOFError):
         while True:
             event = json.loads(connection.recv_bytes())

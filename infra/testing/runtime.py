@@ -5,7 +5,7 @@ must not see the packages of the project's .venv.
 """
 
 import hashlib
-import importlib.util
+import importlib.resources
 import platform
 import subprocess
 import sys
@@ -41,14 +41,12 @@ def emulator_program() -> Path:
     """Find the runtime interface emulator, which is part of aws-sam-cli.
 
     Raises:
-        RuntimeUnavailableError: this is not Linux, or aws-sam-cli is not installed.
+        RuntimeUnavailableError: this is not Linux.
     """
     if sys.platform != "linux":
         raise RuntimeUnavailableError("the Lambda runtime interface emulator runs on Linux only")
-    samcli = importlib.util.find_spec("samcli")
-    if not samcli or not samcli.origin:
-        raise RuntimeUnavailableError("aws-sam-cli is not installed: run `make venv`")
-    return Path(samcli.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{host_architecture()}"
+    folder = Path(str(importlib.resources.files("samcli"))) / "local" / "rapid"
+    return folder / f"aws-lambda-rie-{host_architecture()}"
 
 
 def runtime_python() -> Path:

@@ -10,17 +10,11 @@ from typing import Any
 import uvicorn
 
 _START_SECONDS = 30.0
-_STOP_SECONDS = 2
 
 
 @contextlib.contextmanager
 def serve(
-    app: Any,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    certificate: str | None = None,
-    key: str | None = None,
+    app: Any, *, host: str = "127.0.0.1", port: int = 0, certificate: str = "", key: str = ""
 ) -> Iterator[str]:
     """Serve an ASGI app, with its lifespan, and give its URL, without a slash at the end.
 
@@ -41,7 +35,7 @@ def serve(
             app,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
+            timeout_graceful_shutdown=2,
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )

@@ -21,7 +21,6 @@ _PSEUDO_PARAMETERS = {
     "AWS::NoValue": None,
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
-    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/bot/1",
     "AWS::StackName": "bot",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -68,8 +67,8 @@ class Template:
         """A resource's properties, resolved.
 
         Args:
-            name_of: returns the value of `!Ref` (with `None`) or `!GetAtt` of a resource, `None`
-                if it does not know it.
+            name_of: returns the `!GetAtt` of a resource, or its `!Ref` for the attribute `None`, or
+                `None` to have it invented.
         """
         known = self.resources
         if resource not in known:

@@ -24,19 +24,13 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A role and its keys, in plain words that nobody takes for real keys."""
+    """A role and its keys."""
 
     role: str
     policy: Policy = field(repr=False)
     access_key: str
     secret_key: str
     session_token: str
-
-    @classmethod
-    def of(cls, role: str, policy: Policy) -> "Principal":
-        return cls(
-            role, policy, f"TESTKEY{role.upper()}", f"secret-of-{role}", f"session-of-{role}"
-        )
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give a Lambda function the keys of its role."""
@@ -52,15 +46,10 @@ class Principal:
 def authenticate(
     known: Iterable[Principal], method: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> Principal:
-    """Return the principal that signed a request.
-
-    Args:
-        known: those who may sign.
-        url: as the client saw it.
-        headers: with names in lower case.
+    """Return the principal that signed a request, whose headers' names are in lower case.
 
     Raises:
-        SqsError: nobody known signed it.
+        SqsError: no known principal signed it.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if match is None:

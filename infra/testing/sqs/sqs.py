@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -56,31 +56,25 @@ class Sqs:
         owner: a role that may do everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, moto: httpx.Client) -> None:
         self.url = ""
-        app = create_backend_app("sqs")
-        self._moto = httpx.Client(transport=httpx.WSGITransport(app=app))
+        self._moto = moto
         self.reset()
-
-    def close(self) -> None:
-        self._moto.close()
 
     def reset(self) -> None:
         """Forget everything: queues, roles, faults, and the time that was skipped."""
         models.sqs_backends.clear()
-        backend = models.sqs_backends[ACCOUNT][REGION]
-        assert isinstance(backend, StrictBackend)
-        self._backend = backend
-        self.clock = backend.clock
+        self._backend = cast("StrictBackend", models.sqs_backends[ACCOUNT][REGION])
+        self.clock = self._backend.clock
         self.faults = QueueFaults()
         self._principals: list[Principal] = []
         self.owner = self.add_role("Owner", EVERYTHING)
 
     def add_role(self, name: str, policy: Policy) -> Principal:
         """Add a role, and return it with its keys."""
-        principal = Principal.of(name, policy)
-        self._principals.append(principal)
-        return principal
+        keys = (f"TESTKEY{name.upper()}", f"secret-of-{name}", f"session-of-{name}")
+        self._principals.append(Principal(name, policy, *keys))
+        return self._principals[-1]
 
     def environment(self, principal: Principal) -> dict[str, str]:
         """The environment variables of a function that acts as a role on this SQS."""
@@ -219,5 +213,8 @@ class Sqs:
 @contextlib.contextmanager
 def serve() -> Iterator[Sqs]:
     """Serve an empty SQS from a thread. There can be one at a time: moto's state is global."""
-    with contextlib.closing(Sqs()) as sqs, server.serve(sqs) as sqs.url:
-        yield sqs
+    app = create_backend_app("sqs")
+    with httpx.Client(transport=httpx.WSGITransport(app=app)) as moto:
+        sqs = Sqs(moto)
+        with server.serve(sqs) as sqs.url:
+            yield sqs
