@@ -19,7 +19,7 @@ from typing import TypeAlias
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..testing import breakage
+from ..testing.server import drop, hang
 
 Answer: TypeAlias = list[Message]
 
@@ -67,11 +67,11 @@ class Exchange:
 
     async def drop(self) -> None:
         """Close the connection without an answer."""
-        await breakage.drop(self._request.receive, self._send)
+        await drop(self._request.receive, self._send)
 
     async def hang(self) -> None:
         """Answer nothing until the bot gives up."""
-        await breakage.hang(self._request.receive)
+        await hang(self._request.receive)
 
 
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]

@@ -27,8 +27,7 @@ import httpx
 from .runtime import emulator_program, runtime_python
 
 _PATH = "/2015-03-31/functions/function/invocations"
-_START_SECONDS = 10.0
-_LOG_SECONDS = 5.0
+_SECONDS = 10.0  # that it may take to start, and to write a line of its log
 
 
 class FunctionError(Exception):
@@ -52,12 +51,7 @@ class Emulator:
     timeout: int = 20
 
     def __enter__(self) -> Self:
-        """Start the emulator.
-
-        Raises:
-            RuntimeUnavailableError: this machine cannot run a package.
-            RuntimeError: the emulator does not start.
-        """
+        """Start the emulator. Raises RuntimeUnavailableError where no package can run."""
         program, python = emulator_program(), runtime_python()
         front, runtime = _free_ports(2)
         self._output = tempfile.TemporaryFile()
@@ -107,7 +101,10 @@ class Emulator:
     @property
     def peak_memory_mb(self) -> float:
         """The most memory, in MB of 1,000,000 bytes, that the function held; invoke it first."""
-        return max(_peak_bytes(process) for process in _descendants(self._process.pid)) / 1e6
+        processes = _descendants(self._process.pid)
+        status = "".join(Path(f"/proc/{process}/status").read_text() for process in processes)
+        peaks = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return max(map(int, peaks)) * 1024 / 1e6
 
     @property
     def log(self) -> str:
@@ -117,7 +114,7 @@ class Emulator:
 
     def wait_for_log(self, pattern: str) -> list[str]:
         """Find a pattern in the log, which the emulator writes a moment after it answers."""
-        end = time.monotonic() + _LOG_SECONDS
+        end = time.monotonic() + _SECONDS
         while not (found := re.findall(pattern, self.log)):
             if time.monotonic() > end:
                 raise RuntimeError(f"no {pattern!r} in the log:\n{self.log}")
@@ -146,7 +143,7 @@ class Emulator:
         }
 
     def _wait_until_listening(self, port: int) -> None:
-        end = time.monotonic() + _START_SECONDS
+        end = time.monotonic() + _SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -181,9 +178,3 @@ def _descendants(process: int) -> Iterator[int]:
             for child in map(int, listing.read_text().split()):
                 yield child
                 yield from _descendants(child)
-
-
-def _peak_bytes(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0

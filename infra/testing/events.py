@@ -14,7 +14,6 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _API_DOMAIN = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
 _SOURCE_IP = "192.0.2.1"
-_REQUEST_ID = "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a"
 
 
 def http_api_event(
@@ -47,12 +46,7 @@ def http_api_event(
         "rawPath": parts.path,
         "rawQueryString": parts.query,
         "headers": fields,
-        "requestContext": {
-            "domainName": domain,
-            "http": http,
-            "requestId": _REQUEST_ID,
-            "stage": "$default",
-        },
+        "requestContext": {"domainName": domain, "http": http, "stage": "$default"},
         "isBase64Encoded": encoded,
     }
     if query := parse_qs(parts.query, keep_blank_values=True):
@@ -88,7 +82,6 @@ def rest_api_event(
             "domainName": _API_DOMAIN,
             "identity": {"sourceIp": _SOURCE_IP},
             "path": f"/prod{parts.path}",  # the stage is part of the URL only
-            "requestId": _REQUEST_ID,
             "stage": "prod",
         },
         "body": _body(body, encoded=encoded) if body else None,

@@ -1,28 +1,33 @@
-"""Lambda functions in processes of their own, which can be killed at any moment.
+"""Lambda functions in processes of their own, which can be killed at any moment, and an HTTP API.
 
 They are faster than the emulator and less like Lambda: the code is this tree's, under this Python.
 As in Lambda, a function has its own environment and process, is invoked with JSON, is kept for the
 next invocation, and leaves nothing behind when it is killed.
 """
 
+import asyncio
 import contextlib
 import importlib
 import json
 import logging
 import multiprocessing
 import os
+import queue
 import sys
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, Self
 
+import httpx
+
 from .emulator import FunctionError
+from .events import answer_body, http_api_event
 
 # Only libraries, so that each function imports the project itself.
 _PRELOADED = ["botocore.auth", "botocore.credentials", "fastapi", "httpx", "mangum"]
@@ -86,13 +91,12 @@ class FunctionProcess:
         try:
             self._connection.send_bytes(json.dumps(event).encode())
             if not self._connection.poll(self._timeout):
-                raise TimeoutError
+                raise TimeoutError(f"the function ran out of its {self._timeout:g} s")
             answer = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError) as error:
             self.kill()
-            slow = isinstance(error, TimeoutError)
-            reason = f"ran out of its {self._timeout:g} s" if slow else "died"
-            raise FunctionError(f"the function {reason}") from None
+            late = isinstance(error, TimeoutError)
+            raise FunctionError(str(error) if late else "the function died") from None
         if "error" in answer:
             raise FunctionError(answer["error"])
         return answer["answer"]
@@ -112,6 +116,39 @@ class FunctionProcess:
         process.start()
         theirs.close()
         self._process = process
+
+
+class FunctionTransport(httpx.AsyncBaseTransport):
+    """Carries HTTP requests to a function as an HTTP API does, whatever host the URL names.
+
+    Args:
+        functions: the execution environments of one function; each answers one request at a time.
+    """
+
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
+        self._idle: queue.SimpleQueue[Function] = queue.SimpleQueue()
+        for function in functions:
+            self.add(function)
+
+    def add(self, function: Function) -> None:
+        """Add an execution environment."""
+        self._idle.put(function)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path, headers = request.url.raw_path.decode(), request.headers.multi_items()
+        event = http_api_event(request.method, path, headers, await request.aread())
+        return await asyncio.to_thread(self._invoke, event)
+
+    def _invoke(self, event: object) -> httpx.Response:
+        function = self._idle.get()
+        try:
+            answer = function.invoke(event)
+        except FunctionError:
+            return httpx.Response(500, content=b'{"message":"Internal Server Error"}')
+        finally:
+            self.add(function)
+        headers = answer.get("headers") or {}
+        return httpx.Response(answer["statusCode"], headers=headers, content=answer_body(answer))
 
 
 def _serve(

@@ -7,20 +7,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 Statement = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Policy:
-    """The statements of all policies of one role."""
+Policy = tuple[Statement, ...]
+"""The statements of all policies of one role."""
 
-    statements: tuple[Statement, ...]
-
-
-EVERYTHING = Policy(({"Effect": "Allow", "Action": "*", "Resource": "*"},))
+EVERYTHING: Policy = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
 
 
 def allows(

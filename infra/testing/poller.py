@@ -13,8 +13,6 @@ from .emulator import FunctionError
 from .functions import Function
 from .sqs import Principal, Sqs
 
-DAY = 24 * 60 * 60.0
-
 
 @dataclass(frozen=True)
 class Invocation:
@@ -55,7 +53,7 @@ class Poller:
         """Step until no message is visible."""
         return list(iter(self.step, None))
 
-    def settle(self, *, within: float = 14 * DAY) -> list[Invocation]:
+    def settle(self, *, within: float = 14 * 24 * 3600) -> list[Invocation]:
         """Step until the queue is empty, and skip the time in which its messages are invisible.
 
         Raises:

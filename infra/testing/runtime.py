@@ -25,11 +25,7 @@ class RuntimeUnavailableError(Exception):
 
 
 def host_architecture() -> Architecture:
-    """Return the architecture of the packages that run on this machine.
-
-    Raises:
-        RuntimeUnavailableError: Lambda does not have it.
-    """
+    """Return the architecture of this machine's packages. Raises RuntimeUnavailableError."""
     machine = platform.machine()
     try:
         return Architecture("arm64" if machine == "aarch64" else machine)
@@ -38,11 +34,7 @@ def host_architecture() -> Architecture:
 
 
 def emulator_program() -> Path:
-    """Find the runtime interface emulator, which is part of aws-sam-cli.
-
-    Raises:
-        RuntimeUnavailableError: this is not Linux.
-    """
+    """Find the runtime interface emulator in aws-sam-cli. Raises RuntimeUnavailableError."""
     if sys.platform != "linux":
         raise RuntimeUnavailableError("the Lambda runtime interface emulator runs on Linux only")
     folder = Path(str(importlib.resources.files("samcli"))) / "local" / "rapid"
@@ -64,16 +56,6 @@ def runtime_python() -> Path:
     if not kept.exists():
         _make_environment(python, kept)
     return kept / "bin" / "python"
-
-
-def why_unavailable() -> str | None:
-    """Return why no package can run here, `None` if one can."""
-    try:
-        emulator_program()
-        runtime_python()
-    except RuntimeUnavailableError as error:
-        return str(error)
-    return None
 
 
 def _make_environment(python: Path, kept: Path) -> None:

@@ -1,4 +1,4 @@
-"""Serve an ASGI app over real HTTP from a thread, for as long as a `with` block lasts."""
+"""Serves ASGI apps over real HTTP from a thread; `drop` and `hang` break a conversation."""
 
 import contextlib
 import socket
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-
-_START_SECONDS = 30.0
+from starlette.types import Receive, Send
 
 
 @contextlib.contextmanager
@@ -58,8 +57,25 @@ def serve(
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    end = time.monotonic() + _START_SECONDS
+    end = time.monotonic() + 30
     while not server.started:
         if not thread.is_alive() or time.monotonic() > end:
             raise RuntimeError("the app failed to start, or took too long; see its log")
         time.sleep(0.002)
+
+
+async def drop(receive: Receive, send: Send) -> None:
+    """Close the connection without a byte of an answer.
+
+    ASGI has no message for that: `send` must be uvicorn's own, which belongs to the object that
+    holds the connection.
+    """
+    exchange: Any = send.__self__  # type: ignore[attr-defined]
+    exchange.transport.abort()
+    await hang(receive)
+
+
+async def hang(receive: Receive) -> None:
+    """Answer nothing until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -11,7 +11,7 @@ from gidgetlambda.task import Task
 
 from infra.sandbox import Sandbox
 from infra.testing.events import answer_body, http_api_event
-from infra.testing.transport import FunctionTransport
+from infra.testing.functions import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

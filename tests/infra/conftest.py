@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.testing.runtime import RuntimeUnavailableError, host_architecture, why_unavailable
+from infra.testing.runtime import (
+    RuntimeUnavailableError,
+    emulator_program,
+    host_architecture,
+    runtime_python,
+)
 
 ROOT = Path(__file__).parents[2]
 SAM = Path(sys.executable).with_name("sam")
@@ -40,5 +45,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lambda_runtime() -> None:
     """Skips where this machine cannot run a package: it takes Linux and a Python 3.13."""
-    if reason := why_unavailable():
-        pytest.skip(reason)
+    try:
+        emulator_program()
+        runtime_python()
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))

@@ -25,11 +25,11 @@ from gidgetlambda.task import Task
 
 from infra.sandbox import BOT, Sandbox
 from infra.sandbox.faults import Faults
+from infra.testing.functions import FunctionTransport
 from infra.testing.server import serve
 from infra.testing.sqs import serve as serve_sqs
 from infra.testing.stack import FunctionStack
 from infra.testing.template import read
-from infra.testing.transport import FunctionTransport
 from tests.soak.chaos import Chaos
 from tests.soak.gate import Gate
 from tests.soak.result import SoakResult

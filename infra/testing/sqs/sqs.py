@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .. import server
-from ..breakage import drop, hang
 from ..iam import EVERYTHING, Policy, allows
+from ..server import drop, hang
 from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
 from .strict import StrictBackend, StrictMessage, StrictQueue
@@ -128,10 +128,7 @@ class Sqs:
     def call(
         self, principal: Principal, action: str, parameters: Json, fault: Fault | None = None
     ) -> Json:
-        """Do an action, if the role allows it.
-
-        Args:
-            fault: the fault on SQS's side, if any.
+        """Do an action, if the role allows it, with a fault on SQS's side, if any.
 
         Raises:
             SqsError: SQS answers an error.
@@ -147,21 +144,19 @@ class Sqs:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request in SQS's JSON protocol."""
         if scope["type"] != "http":
-            return
+            return None
         request = Request(scope, receive)
         with contextlib.suppress(ClientDisconnect):
             body = await request.body()
             action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
             fault = self.faults.next(action)
             if fault is Fault.SILENT:
-                await hang(receive)
-                return
+                return await hang(receive)
             if fault is not Fault.DROPPED:
                 response = self._response(request, action, body, fault)
             if fault in (Fault.DROPPED, Fault.LOST):
-                await drop(receive, send)
-                return
-            await response(scope, receive, send)
+                return await drop(receive, send)
+            return await response(scope, receive, send)
 
     def _response(
         self, request: Request, action: str, body: bytes, fault: Fault | None
@@ -177,7 +172,7 @@ class Sqs:
     def _authorize(self, principal: Principal, action: str, parameters: Json) -> None:
         permission = f"sqs:{action.removesuffix('Batch')}"
         resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
-        if not allows(principal.policy.statements, permission, resource):
+        if not allows(principal.policy, permission, resource):
             missing = f"{principal.role} is not authorized to perform {permission} on {resource}"
             raise SqsError("AccessDeniedException", f"User: {missing}", 403)
 

@@ -185,7 +185,7 @@ def _check(body: str) -> None:
             f"Invalid characters found: U+{ord(found[0]):04X} at {found.start()}",
         )
     if _size(body) > LIMIT:
-        raise _invalid("The message", f"Message must be shorter than {LIMIT} bytes.")
+        raise _invalid("The message body", f"Message must be shorter than {LIMIT} bytes.")
 
 
 def _invalid(subject: str, reason: str) -> InvalidParameterValue:

@@ -19,9 +19,9 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Fault, Faults, given_up, refused
 from infra.testing.emulator import Emulator
+from infra.testing.functions import FunctionTransport
 from infra.testing.stack import FunctionStack
 from infra.testing.template import read
-from infra.testing.transport import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

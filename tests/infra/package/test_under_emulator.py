@@ -11,7 +11,7 @@ from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve
 from infra.testing.emulator import Emulator
 from infra.testing.events import function_url_event, http_api_event, rest_api_event
-from infra.testing.transport import FunctionTransport
+from infra.testing.functions import FunctionTransport
 
 HANDLER = "receive.lambda_handler"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()

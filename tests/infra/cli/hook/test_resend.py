@@ -18,8 +18,7 @@ from infra.cli.hook.throttle import MINUTE, Throttle
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 from infra.sandbox.state import Hook
-from infra.testing.breakage import drop
-from infra.testing.server import serve
+from infra.testing.server import drop, serve
 
 SECRET = "a-secret-of-the-hook"
 PROJECT = Place("demo/playground")
