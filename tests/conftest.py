@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from infra.sandbox.faults import Faults
     from infra.testing.sqs import Sqs
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 pytest_plugins = ["infra.testing.fixtures"]
 
@@ -81,9 +81,9 @@ def faults(switch: Switch, in_process: Sandbox) -> Faults:
 
 
 @pytest.fixture
-def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
+def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> FunctionStack:
     """The stack's queues, roles and functions, for a bot at the sandbox."""
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
     from infra.testing.template import read
 
     parameters = {
@@ -91,7 +91,7 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> Stack:
         "GitLabUrl": in_process.url,
         "WebhookSecret": "the-webhook-secret",
     }
-    return Stack(sqs, read(parameters))
+    return FunctionStack(sqs, read(parameters))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..testing import breakage
+from ..testing.server import drop, hang
 
 
 class Exchange:
@@ -70,11 +70,11 @@ class Exchange:
 
     async def drop(self) -> None:
         """Close the connection without an answer."""
-        await breakage.drop(self._request.receive, self._send)
+        await drop(self._request.receive, self._send)
 
     async def hang(self) -> None:
         """Send no answer until the bot gives up."""
-        await breakage.hang(self._request.receive)
+        await hang(self._request.receive)
 
 
 Fault: TypeAlias = Callable[[Exchange], Awaitable[None]]

@@ -31,7 +31,7 @@ def demo(instance: Instance) -> None:
     }
 
     project = instance.add_project(PROJECT, name="Playground")
-    project.description = "A project to try the bot with: `make run` prints the commands that open issues here."
+    project.description = "`make run` prints commands that open issues here."
     project.members = {root.id: OWNER, alice.id: MAINTAINER, bob.id: GUEST, bot.id: DEVELOPER}
     instance.add_label(project, "bug", color="#d9534f")
     instance.add_label(project, "docs", color="#0033cc")

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,50 +27,36 @@ import httpx
 from .runtime import emulator_program, runtime_python
 
 _PATH = "/2015-03-31/functions/function/invocations"
-_START_SECONDS = 10.0
-_LOG_SECONDS = 5.0
+_SECONDS = 10.0  # that it may take to start, and to write a line of its log
 
 
 class FunctionError(Exception):
     """The function raised, died or ran out of time: a function error in Lambda's words."""
 
 
+@dataclass
 class Emulator:
     """One function in one execution environment, started on its first invocation.
 
-    Args:
+    Attributes:
         package: the folder that was built.
         handler: such as "receive.lambda_handler".
         env: the function's own environment variables.
         timeout: the function's time limit in seconds.
     """
 
-    def __init__(
-        self,
-        package: Path,
-        handler: str,
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout: int = 20,
-    ) -> None:
-        self.handler = handler
-        self._package = package.resolve()
-        self._env = dict(env or {})
-        self._timeout = timeout
-        self._final_log = ""
+    package: Path
+    handler: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 20
 
     def __enter__(self) -> Self:
-        """Start the emulator.
-
-        Raises:
-            RuntimeUnavailableError: this machine lacks something.
-            RuntimeError: the emulator ended, or did not listen within 10 s.
-        """
+        """Start the emulator. Raises RuntimeUnavailableError where no package can run."""
         program, python = emulator_program(), runtime_python()
         front, runtime = _free_ports(2)
         self._output = tempfile.TemporaryFile()
         self._client = httpx.Client(
-            base_url=f"http://127.0.0.1:{front}", timeout=self._timeout + 20, trust_env=False
+            base_url=f"http://127.0.0.1:{front}", timeout=self.timeout + 20, trust_env=False
         )
         self._process = subprocess.Popen(
             [
@@ -78,7 +65,7 @@ class Emulator:
                 *("--runtime-api-address", f"127.0.0.1:{runtime}"),
                 *(python, "-m", "awslambdaric", self.handler),
             ],
-            cwd=self._package,
+            cwd=self.package,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -96,11 +83,7 @@ class Emulator:
         self._stop()
 
     def invoke(self, event: Any) -> Any:
-        """Invoke the function with an event and return its answer.
-
-        Raises:
-            FunctionError: it raised, died or ran out of time.
-        """
+        """Invoke the function with an event and return its answer. Raises FunctionError."""
         response = self._client.post(_PATH, json=event)
         try:
             answer = response.json()
@@ -113,36 +96,25 @@ class Emulator:
     @property
     def init_milliseconds(self) -> float:
         """The time of the last start: the runtime's own start and the imports of the package."""
-        pattern = r"INIT REPORT\(durationMs: ([\d.]+)\)"
-        return float(self.wait_for_log(pattern)[-1])
+        return float(self.wait_for_log(r"INIT REPORT\(durationMs: ([\d.]+)\)")[-1])
 
     @property
     def peak_memory_mb(self) -> float:
-        """The most memory that the function's process has held so far, in MB of 1,000,000 bytes.
-
-        Raises:
-            RuntimeError: the function is not running; it starts on its first invocation.
-        """
-        sizes = [_peak_bytes(process) for process in _descendants(self._process.pid)]
-        if not sizes:
-            raise RuntimeError("the function is not running: invoke it first")
-        return max(sizes) / 1e6
+        """The most memory, in MB of 1,000,000 bytes, that the function held; invoke it first."""
+        processes = _descendants(self._process.pid)
+        status = "".join(Path(f"/proc/{process}/status").read_text() for process in processes)
+        peaks = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return max(map(int, peaks)) * 1024 / 1e6
 
     @property
     def log(self) -> str:
         """The output of the emulator and the function so far."""
-        if self._output.closed:
-            return self._final_log
         size = os.fstat(self._output.fileno()).st_size
         return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
 
     def wait_for_log(self, pattern: str) -> list[str]:
-        """Find a pattern in the log, which the emulator writes a moment after it answers.
-
-        Raises:
-            RuntimeError: it did not appear within 5 s.
-        """
-        end = time.monotonic() + _LOG_SECONDS
+        """Find a pattern in the log, which the emulator writes a moment after it answers."""
+        end = time.monotonic() + _SECONDS
         while not (found := re.findall(pattern, self.log)):
             if time.monotonic() > end:
                 raise RuntimeError(f"no {pattern!r} in the log:\n{self.log}")
@@ -155,36 +127,29 @@ class Emulator:
             "AWS_ACCESS_KEY_ID": "emulated",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_FUNCTION_NAME": "emulated",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "AWS_LAMBDA_LOG_LEVEL": "INFO",
             "AWS_REGION": "eu-west-1",
             "AWS_SECRET_ACCESS_KEY": "emulated",
             "AWS_SESSION_TOKEN": "emulated",
-            "LAMBDA_TASK_ROOT": str(self._package),
+            "LAMBDA_TASK_ROOT": str(self.package.resolve()),
             "LANG": "en_US.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            # Lambda's folder is read-only.
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's folder is read-only
             "TZ": ":UTC",
-            **self._env,
+            **self.env,
         }
 
     def _wait_until_listening(self, port: int) -> None:
-        end = time.monotonic() + _START_SECONDS
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the emulator ended at once:\n{self.log}")
-            try:
+        end = time.monotonic() + _SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.01)
-            else:
                 return
-        raise RuntimeError(f"the emulator does not listen:\n{self.log}")
+            time.sleep(0.01)
+        raise RuntimeError(f"the emulator ended, or does not listen:\n{self.log}")
 
     def _stop(self) -> None:
         # The emulator starts its function again when it ends, in a process group of its own. It is
@@ -195,16 +160,15 @@ class Emulator:
                 os.kill(process, signal.SIGKILL)
         self._process.wait()
         self._client.close()
-        self._final_log = self.log
         self._output.close()
 
 
 def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+    with contextlib.ExitStack() as opened:
+        listeners = [
+            opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def _descendants(process: int) -> Iterator[int]:
@@ -214,9 +178,3 @@ def _descendants(process: int) -> Iterator[int]:
             for child in map(int, listing.read_text().split()):
                 yield child
                 yield from _descendants(child)
-
-
-def _peak_bytes(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0

@@ -1,26 +1,19 @@
 """The three forms of an HTTP request that AWS passes to a function.
 
-Each builder takes a client's request and returns the event that its page describes, without the
-parts that no adapter reads (certificates, tracing, an authorizer).
+The events lack the parts that no adapter reads (certificates, tracing, an authorizer).
 """
 
 import base64
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 """Header fields; pairs, to send one several times."""
 
 _API_DOMAIN = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
-_URL_DOMAIN = "a1b2c3d4e5.lambda-url.eu-west-1.on.aws"
 _SOURCE_IP = "192.0.2.1"
-_CONTEXT = {
-    "accountId": "123456789012",
-    "apiId": "a1b2c3d4e5",
-    "requestId": "d0c5d3a1-6b7f-4c57-9a4e-0d6f1e8b2c3a",
-}
 
 
 def http_api_event(
@@ -30,100 +23,68 @@ def http_api_event(
     body: bytes = b"",
     *,
     encoded: bool = False,
-    url: bool = False,
+    domain: str = _API_DOMAIN,
 ) -> dict[str, Any]:
-    """Make the event of an HTTP API, payload format 2.0.
+    """Make the event of an HTTP API's `$default` route, payload format 2.0.
 
     Args:
         method: such as "POST".
         path: with the query string, if any.
         headers: fields of one name are joined by commas, as the API does it.
         body: as sent; UTF-8 unless `encoded`.
-        encoded: whether the body is passed on in base64.
-        url: whether to make the event of a function URL instead.
+        encoded: whether the event contains the body in base64.
+        domain: the host that the client called.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
     parts = urlsplit(path)
-    route = "$default" if url else f"ANY {parts.path}"
-    fields = _joined((name.lower(), value) for name, value in _pairs(headers))
+    fields = _joined(_grouped(headers, spell=str.lower))
+    http = {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": _SOURCE_IP}
     event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": route,
+        "routeKey": "$default",
         "rawPath": parts.path,
         "rawQueryString": parts.query,
         "headers": fields,
-        "requestContext": {
-            **_CONTEXT,
-            "domainName": _URL_DOMAIN if url else _API_DOMAIN,
-            "http": {
-                "method": method,
-                "path": parts.path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": _SOURCE_IP,
-                "userAgent": fields.get("user-agent", ""),
-            },
-            "routeKey": route,
-            "stage": "$default",
-        },
+        "requestContext": {"domainName": domain, "http": http, "stage": "$default"},
         "isBase64Encoded": encoded,
     }
-    if query := parse_qsl(parts.query, keep_blank_values=True):
+    if query := parse_qs(parts.query, keep_blank_values=True):
         event["queryStringParameters"] = _joined(query)
     if body:
         event["body"] = _body(body, encoded=encoded)
     return event
 
 
-def function_url_event(
-    method: str, path: str, headers: Headers = (), body: bytes = b"", *, encoded: bool = False
-) -> dict[str, Any]:
-    """Make the event of a Lambda function URL; the arguments are those of `http_api_event`.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
-    """
-    return http_api_event(method, path, headers, body, encoded=encoded, url=True)
+# https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+function_url_event = partial(http_api_event, domain="a1b2c3d4e5.lambda-url.eu-west-1.on.aws")
 
 
 def rest_api_event(
-    method: str,
-    path: str,
-    headers: Headers = (),
-    body: bytes = b"",
-    *,
-    encoded: bool = False,
-    stage: str = "prod",
+    method: str, path: str, headers: Headers = (), body: bytes = b"", *, encoded: bool = False
 ) -> dict[str, Any]:
-    """Make the event of a REST API (proxy integration).
-
-    The arguments are those of `http_api_event`, and the stage, which is part of the URL only.
+    """Make the event of a REST API (proxy integration); the arguments are `http_api_event`'s.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
     parts = urlsplit(path)
-    fields = _grouped(_pairs(headers))
-    query = _grouped(parse_qsl(parts.query, keep_blank_values=True))
+    fields = _grouped(headers)
+    query = parse_qs(parts.query, keep_blank_values=True)
     return {
         "resource": parts.path,
         "path": parts.path,
         "httpMethod": method,
-        "headers": _last(fields) or None,
+        "headers": _last(fields),
         "multiValueHeaders": fields or None,
-        "queryStringParameters": _last(query) or None,
+        "queryStringParameters": _last(query),
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": None,
-        "stageVariables": None,
         "requestContext": {
-            **_CONTEXT,
             "domainName": _API_DOMAIN,
-            "httpMethod": method,
-            "identity": {"sourceIp": _SOURCE_IP, "userAgent": None},
-            "path": f"/{stage}{parts.path}",
-            "protocol": "HTTP/1.1",
-            "resourcePath": parts.path,
-            "stage": stage,
+            "identity": {"sourceIp": _SOURCE_IP},
+            "path": f"/prod{parts.path}",  # the stage is part of the URL only
+            "stage": "prod",
         },
-        "body": _body(body, encoded=encoded),
+        "body": _body(body, encoded=encoded) if body else None,
         "isBase64Encoded": encoded,
     }
 
@@ -134,26 +95,20 @@ def answer_body(answer: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
 
 
-def _pairs(headers: Headers) -> list[tuple[str, str]]:
-    return list(headers.items() if isinstance(headers, Mapping) else headers)
+def _grouped(headers: Headers, *, spell: Callable[[str], str] = str) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        grouped.setdefault(spell(name), []).append(value)
+    return grouped
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    grouped = defaultdict(list)
-    for name, value in pairs:
-        grouped[name].append(value)
-    return dict(grouped)
+def _joined(grouped: Mapping[str, list[str]]) -> dict[str, str]:
+    return {name: ",".join(values) for name, values in grouped.items()}
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: ",".join(values) for name, values in _grouped(pairs).items()}
+def _last(grouped: Mapping[str, list[str]]) -> dict[str, str] | None:
+    return {name: values[-1] for name, values in grouped.items()} or None
 
 
-def _last(grouped: Mapping[str, list[str]]) -> dict[str, str]:
-    return {name: values[-1] for name, values in grouped.items()}
-
-
-def _body(body: bytes, *, encoded: bool) -> str | None:
-    if not body:
-        return None
+def _body(body: bytes, *, encoded: bool) -> str:
     return base64.b64encode(body).decode() if encoded else body.decode()

@@ -1,26 +1,33 @@
-"""Lambda functions in processes of their own, which can be killed at any moment.
+"""Lambda functions in processes of their own, which can be killed at any moment, and an HTTP API.
 
-They are quicker than the emulator and less like Lambda: the code is this tree's, under this Python.
+They are faster than the emulator and less like Lambda: the code is this tree's, under this Python.
 As in Lambda, a function has its own environment and process, is invoked with JSON, is kept for the
 next invocation, and leaves nothing behind when it is killed.
 """
 
+import asyncio
 import contextlib
 import importlib
 import json
 import logging
 import multiprocessing
 import os
+import queue
 import sys
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol, Self
 
+import httpx
+
 from .emulator import FunctionError
+from .events import answer_body, http_api_event
 
 # Only libraries, so that each function imports the project itself.
 _PRELOADED = ["botocore.auth", "botocore.credentials", "fastapi", "httpx", "mangum"]
@@ -33,63 +40,41 @@ class Function(Protocol):
         """Invoke it with an event and return its answer. Raises FunctionError."""
 
 
-class Context:
-    """The part of Lambda's context that this project's handlers read.
-
-    Args:
-        timeout: seconds that the invocation may take.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self._deadline = time.monotonic() + timeout
-        self.aws_request_id = str(uuid.uuid4())
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._deadline - time.monotonic()) * 1000)
-
-
+@dataclass(frozen=True)
 class LocalFunction:
-    """A handler in this process.
+    """A handler in this process; its context promises it `timeout` seconds."""
 
-    Args:
-        handler: the function itself.
-        timeout: seconds that its context promises.
-    """
-
-    def __init__(self, handler: Any, *, timeout: float = 60.0) -> None:
-        self._handler = handler
-        self._timeout = timeout
+    handler: Any
+    timeout: float = 60.0
 
     def invoke(self, event: Any) -> Any:
+        end = time.monotonic() + self.timeout
+        context = SimpleNamespace(
+            aws_request_id=str(uuid.uuid4()),
+            get_remaining_time_in_millis=lambda: int((end - time.monotonic()) * 1000),
+        )
         try:
-            return self._handler(json.loads(json.dumps(event)), Context(self._timeout))
+            return self.handler(json.loads(json.dumps(event)), context)
         except Exception as error:
-            raise FunctionError(f"{type(error).__name__}: {error}") from error
+            raise FunctionError(traceback.format_exc(limit=-5)) from error
 
 
 class FunctionProcess:
     """A handler in a process of its own, started at the first invocation.
 
-    Only `kill` may be called from another thread.
+    A process that exceeds `AWS_LAMBDA_FUNCTION_TIMEOUT` is killed. Only `kill` may be called from
+    another thread.
 
     Args:
         handler: as Lambda names it: "work.lambda_handler".
         env: the function's whole environment.
-        timeout: seconds that an invocation may take; then the process is killed.
         log: a file that the output is appended to.
     """
 
-    def __init__(
-        self,
-        handler: str,
-        env: Mapping[str, str],
-        *,
-        timeout: float = 60.0,
-        log: Path | None = None,
-    ) -> None:
+    def __init__(self, handler: str, env: Mapping[str, str], log: Path | None = None) -> None:
         self._handler = handler
         self._env = dict(env)
-        self._timeout = timeout
+        self._timeout = float(env["AWS_LAMBDA_FUNCTION_TIMEOUT"])
         self._log = str(log or os.devnull)
         self._process: Any = None
         self._connection: Connection
@@ -105,14 +90,13 @@ class FunctionProcess:
             self._start()
         try:
             self._connection.send_bytes(json.dumps(event).encode())
-            in_time = self._connection.poll(self._timeout)
-            answer = json.loads(self._connection.recv_bytes()) if in_time else {}
-        except (EOFError, OSError):
+            if not self._connection.poll(self._timeout):
+                raise TimeoutError(f"the function ran out of its {self._timeout:g} s")
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
             self.kill()
-            raise FunctionError("the function died") from None
-        if not in_time:
-            self.kill()
-            raise FunctionError(f"the function ran out of its {self._timeout:g} s")
+            late = isinstance(error, TimeoutError)
+            raise FunctionError(str(error) if late else "the function died") from None
         if "error" in answer:
             raise FunctionError(answer["error"])
         return answer["answer"]
@@ -127,45 +111,65 @@ class FunctionProcess:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
         self._connection, theirs = context.Pipe()
-        process = context.Process(
-            target=_serve, args=(theirs, self._handler, self._env, self._log), daemon=True
-        )
+        arguments = (theirs, self._handler, self._env, self._timeout, self._log)
+        process = context.Process(target=_serve, args=arguments, daemon=True)
         process.start()
         theirs.close()
         self._process = process
 
 
-def _serve(connection: Connection, handler: str, env: Mapping[str, str], log: str) -> None:
-    """The function's process: answer invocations until it is killed."""
+class FunctionTransport(httpx.AsyncBaseTransport):
+    """Carries HTTP requests to a function as an HTTP API does, whatever host the URL names.
+
+    Args:
+        functions: the execution environments of one function; each answers one request at a time.
+    """
+
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
+        self._idle: queue.SimpleQueue[Function] = queue.SimpleQueue()
+        for function in functions:
+            self.add(function)
+
+    def add(self, function: Function) -> None:
+        """Add an execution environment."""
+        self._idle.put(function)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path, headers = request.url.raw_path.decode(), request.headers.multi_items()
+        event = http_api_event(request.method, path, headers, await request.aread())
+        return await asyncio.to_thread(self._invoke, event)
+
+    def _invoke(self, event: object) -> httpx.Response:
+        function = self._idle.get()
+        try:
+            answer = function.invoke(event)
+        except FunctionError:
+            return httpx.Response(500, content=b'{"message":"Internal Server Error"}')
+        finally:
+            self.add(function)
+        headers = answer.get("headers") or {}
+        return httpx.Response(answer["statusCode"], headers=headers, content=answer_body(answer))
+
+
+def _serve(
+    connection: Connection, handler: str, env: Mapping[str, str], timeout: float, log: str
+) -> None:
+    """Answer invocations in the function's process until it is killed."""
     os.environ.clear()
     os.environ.update(env)
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
-    printed = logging.StreamHandler(sys.stdout)
-    printed.setFormatter(_JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[printed])
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(importlib.import_module("gidgetlambda.logs").LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     module, _, name = handler.rpartition(".")
-    function = getattr(importlib.import_module(module), name)
-    timeout = float(env.get("AWS_LAMBDA_FUNCTION_TIMEOUT", "60"))
+    function = LocalFunction(getattr(importlib.import_module(module), name), timeout)
     with contextlib.suppress(EOFError):
         while True:
             event = json.loads(connection.recv_bytes())
-            connection.send_bytes(json.dumps(_answer(function, event, timeout)).encode())
-
-
-class _JsonFormatter(logging.Formatter):
-    """Lambda's `LogFormat: JSON`: a record's `extra` keys are fields of their own."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        plain = logging.makeLogRecord({}).__dict__
-        extra = {key: value for key, value in record.__dict__.items() if key not in plain}
-        line = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        return json.dumps(line | extra, default=str)
-
-
-def _answer(function: Any, event: Any, timeout: float) -> dict[str, Any]:
-    try:
-        return {"answer": function(event, Context(timeout))}
-    except Exception:
-        return {"error": traceback.format_exc(limit=-5)}
+            try:
+                answer = {"answer": function.invoke(event)}
+            except FunctionError as error:
+                answer = {"error": str(error)}
+            connection.send_bytes(json.dumps(answer).encode())

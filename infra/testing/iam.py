@@ -7,29 +7,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 Statement = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Policy:
-    """The statements of all policies of one role."""
+Policy = tuple[Statement, ...]
+"""The statements of all policies of one role."""
 
-    statements: tuple[Statement, ...]
-
-    @classmethod
-    def of(cls, documents: Iterable[Mapping[str, Any]]) -> "Policy":
-        """The statements of several policy documents."""
-        return cls(tuple(one for document in documents for one in listed(document["Statement"])))
-
-    def allows(self, action: str, resource: str) -> bool:
-        """Whether an action without condition keys is allowed on a resource."""
-        return allows(self.statements, action, resource)
-
-
-EVERYTHING = Policy(({"Effect": "Allow", "Action": "*", "Resource": "*"},))
+EVERYTHING: Policy = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
 
 
 def allows(
@@ -49,29 +35,23 @@ def allows(
         KeyError: a statement has no Action or no Resource, but NotAction, say.
         NotImplementedError: a condition has another operator than those below.
     """
-    effects = {
+    given = context or {}
+    return {
         statement["Effect"]
         for statement in statements
-        if _applies(statement, action, resource, context or {})
-    }
-    return effects == {"Allow"}
+        if any(_like(one, action, re.IGNORECASE) for one in listed(statement["Action"]))
+        and any(_like(one, resource) for one in listed(statement["Resource"]))
+        and all(
+            _holds(operator, listed(values), given.get(key))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
+        )
+    } == {"Allow"}
 
 
 def listed(value: Any) -> list[Any]:
     """An element of a policy, which may be one value or several, as several."""
     return value if isinstance(value, list) else [value]
-
-
-def _applies(statement: Statement, action: str, resource: str, context: Mapping[str, str]) -> bool:
-    return (
-        any(_like(one, action, re.IGNORECASE) for one in listed(statement["Action"]))
-        and any(_like(one, resource) for one in listed(statement["Resource"]))
-        and all(
-            _holds(operator, listed(values), context.get(key))
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
-        )
-    )
 
 
 def _holds(operator: str, values: list[str], actual: str | None) -> bool:
@@ -81,7 +61,7 @@ def _holds(operator: str, values: list[str], actual: str | None) -> bool:
         case "ArnLike":
             return actual is not None and any(_like(value, actual) for value in values)
         case "ArnNotLike":
-            return actual is None or not any(_like(value, actual) for value in values)
+            return not _holds("ArnLike", values, actual)
     raise NotImplementedError(f"the operator {operator}: add it here")
 
 

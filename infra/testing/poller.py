@@ -13,85 +13,72 @@ from .emulator import FunctionError
 from .functions import Function
 from .sqs import Principal, Sqs
 
-DAY = 24 * 60 * 60.0
-
 
 @dataclass(frozen=True)
 class Invocation:
     """One message that a function was invoked with.
 
     Attributes:
-        attempt: its receive count.
         deleted: whether it left the queue.
         error: the reason if the function failed as a whole.
     """
 
     message_id: str
-    attempt: int
     deleted: bool
-    error: str | None = None
+    error: str | None
 
 
+@dataclass(frozen=True)
 class Poller:
-    """An event source mapping that acts when it is asked to. Several may share a queue.
+    """An event source mapping that acts when it is called. Several may share a queue.
 
-    Args:
-        sqs: the queue's SQS.
-        role: the function's; the mapping acts as it.
-        queue_url: of the queue.
-        function: the function to invoke.
-
-    Raises:
-        SqsError: the role lacks a permission that a mapping needs.
+    Attributes:
+        role: the function's; a mapping needs permissions of it.
     """
 
-    def __init__(self, sqs: Sqs, role: Principal, queue_url: str, function: Function) -> None:
-        self._sqs = sqs
-        self._role = role
-        self._queue_url = queue_url
-        self._function = function
-        self._sqs.call(role, "GetQueueAttributes", {"QueueUrl": queue_url})
+    sqs: Sqs
+    role: Principal
+    queue_url: str
+    function: Function
+
+    def __post_init__(self) -> None:
+        self.sqs.call(self.role, "GetQueueAttributes", {"QueueUrl": self.queue_url})
 
     def step(self) -> Invocation | None:
         """Invoke the function with the next message; `None` if none is visible."""
-        with self._sqs.receive(self._role, self._queue_url) as message:
+        with self.sqs.receive(self.role, self.queue_url) as message:
             return None if message is None else self._invoke(message)
 
     def drain(self) -> list[Invocation]:
         """Step until no message is visible."""
         return list(iter(self.step, None))
 
-    def settle(self, *, within: float = 14 * DAY) -> list[Invocation]:
+    def settle(self, *, within: float = 14 * 24 * 3600) -> list[Invocation]:
         """Step until the queue is empty, and skip the time in which its messages are invisible.
 
-        Args:
-            within: seconds of the clock.
-
         Raises:
-            TimeoutError: there still are messages.
+            TimeoutError: the queue still has messages `within` seconds of the clock later.
         """
-        clock = self._sqs.clock
+        clock = self.sqs.clock
         end = clock.now() + within
         done = self.drain()
-        while (moment := self._sqs.next_visible(self._queue_url)) is not None:
+        while (moment := self.sqs.next_visible(self.queue_url)) is not None:
             if moment > end:
                 raise TimeoutError(f"the queue was not empty within {within:g} s: {done[-1:]}")
-            clock.advance_to(moment)
+            clock.advance(max(0.0, moment - clock.now()))
             done += self.drain()
         return done
 
     def _invoke(self, message: dict[str, Any]) -> Invocation:
         error = None
         try:
-            failed = _reports_failure(self._function.invoke({"Records": [self._record(message)]}))
+            failed = _reports_failure(self.function.invoke({"Records": [self._record(message)]}))
         except FunctionError as failure:
             failed, error = True, str(failure)
         if not failed:
-            handle = message["ReceiptHandle"]
-            wanted = {"QueueUrl": self._queue_url, "ReceiptHandle": handle}
-            self._sqs.call(self._role, "DeleteMessage", wanted)
-        attempt = int(message["Attributes"]["ApproximateReceiveCount"])
-        return Invocation(message["MessageId"], attempt, not failed, error)
+            done = {"QueueUrl": self.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+            self.sqs.call(self.role, "DeleteMessage", done)
+        return Invocation(message["MessageId"], not failed, error)
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
         """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event"""
@@ -103,16 +90,13 @@ class Poller:
             "messageAttributes": {},
             "md5OfBody": message["MD5OfBody"],
             "eventSource": "aws:sqs",
-            "eventSourceARN": self._sqs.arn(self._queue_url),
+            "eventSourceARN": self.sqs.arn(self.queue_url),
             "awsRegion": "eu-west-1",
         }
 
 
 def _reports_failure(answer: Any) -> bool:
     """Whether an answer reports the one message. An answer that Lambda cannot read is a failure."""
-    if not answer:
-        return False
-    try:
-        return bool(answer["batchItemFailures"])
-    except (TypeError, KeyError):
-        return not isinstance(answer, dict)
+    if isinstance(answer, dict):
+        return bool(answer.get("batchItemFailures"))
+    return answer is not None

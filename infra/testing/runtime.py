@@ -5,7 +5,7 @@ must not see the packages of the project's .venv.
 """
 
 import hashlib
-import importlib.util
+import importlib.resources
 import platform
 import subprocess
 import sys
@@ -18,11 +18,6 @@ from infra.package.wheels import install_wheels
 
 _BUILD = Path(__file__).resolve().parents[2] / "build"
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_ARCHITECTURES = {
-    "x86_64": Architecture.X86_64,
-    "aarch64": Architecture.ARM64,
-    "arm64": Architecture.ARM64,
-}
 
 
 class RuntimeUnavailableError(Exception):
@@ -30,33 +25,20 @@ class RuntimeUnavailableError(Exception):
 
 
 def host_architecture() -> Architecture:
-    """Return the architecture of the packages that run on this machine.
-
-    Raises:
-        RuntimeUnavailableError: Lambda does not have it.
-    """
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if not architecture:
-        raise RuntimeUnavailableError(f"Lambda has no {platform.machine()} processors")
-    return architecture
+    """Return the architecture of this machine's packages. Raises RuntimeUnavailableError."""
+    machine = platform.machine()
+    try:
+        return Architecture("arm64" if machine == "aarch64" else machine)
+    except ValueError:
+        raise RuntimeUnavailableError(f"Lambda has no {machine} processors") from None
 
 
 def emulator_program() -> Path:
-    """Find the runtime interface emulator, which is part of aws-sam-cli.
-
-    Raises:
-        RuntimeUnavailableError: this is not Linux, or aws-sam-cli is not installed.
-    """
+    """Find the runtime interface emulator in aws-sam-cli. Raises RuntimeUnavailableError."""
     if sys.platform != "linux":
         raise RuntimeUnavailableError("the Lambda runtime interface emulator runs on Linux only")
-    samcli = importlib.util.find_spec("samcli")
-    if not samcli or not samcli.origin:
-        raise RuntimeUnavailableError("aws-sam-cli is not installed: run `make venv`")
-    folder = Path(samcli.origin).parent / "local" / "rapid"
-    program = folder / f"aws-lambda-rie-{host_architecture()}"
-    if not program.exists():
-        raise RuntimeUnavailableError(f"aws-sam-cli has no {program.name} in {folder}")
-    return program
+    folder = Path(str(importlib.resources.files("samcli"))) / "local" / "rapid"
+    return folder / f"aws-lambda-rie-{host_architecture()}"
 
 
 def runtime_python() -> Path:
@@ -74,16 +56,6 @@ def runtime_python() -> Path:
     if not kept.exists():
         _make_environment(python, kept)
     return kept / "bin" / "python"
-
-
-def why_unavailable() -> str | None:
-    """Return why no package can run here, `None` if one can."""
-    try:
-        emulator_program()
-        runtime_python()
-    except RuntimeUnavailableError as error:
-        return str(error)
-    return None
 
 
 def _make_environment(python: Path, kept: Path) -> None:

@@ -1,4 +1,4 @@
-"""Serve an ASGI app over real HTTP from a thread, for as long as a `with` block lasts."""
+"""Serves ASGI apps over real HTTP from a thread; `drop` and `hang` break a conversation."""
 
 import contextlib
 import socket
@@ -8,26 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-
-_START_SECONDS = 30.0
-_STOP_SECONDS = 2
+from starlette.types import Receive, Send
 
 
 @contextlib.contextmanager
 def serve(
-    app: Any,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    certificate: str | None = None,
-    key: str | None = None,
+    app: Any, *, host: str = "127.0.0.1", port: int = 0, certificate: str = "", key: str = ""
 ) -> Iterator[str]:
-    """Serve `app` and give its URL, without a slash at the end.
+    """Serve an ASGI app, with its lifespan, and give its URL, without a slash at the end.
 
     Args:
-        app: any ASGI application; its lifespan runs if it has one.
-        host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
+        port: 0 takes a free one.
         certificate: path of a PEM file with the server's certificate; makes it HTTPS.
         key: path of a PEM file with the certificate's key.
 
@@ -43,7 +34,7 @@ def serve(
             app,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
+            timeout_graceful_shutdown=2,
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
@@ -66,10 +57,25 @@ def serve(
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    end = time.monotonic() + _START_SECONDS
+    end = time.monotonic() + 30
     while not server.started:
-        if not thread.is_alive():
-            raise RuntimeError("the app failed to start; see its log")
-        if time.monotonic() > end:
-            raise RuntimeError(f"the app did not start within {_START_SECONDS:.0f} s")
+        if not thread.is_alive() or time.monotonic() > end:
+            raise RuntimeError("the app failed to start, or took too long; see its log")
         time.sleep(0.002)
+
+
+async def drop(receive: Receive, send: Send) -> None:
+    """Close the connection without a byte of an answer.
+
+    ASGI has no message for that: `send` must be uvicorn's own, which belongs to the object that
+    holds the connection.
+    """
+    exchange: Any = send.__self__  # type: ignore[attr-defined]
+    exchange.transport.abort()
+    await hang(receive)
+
+
+async def hang(receive: Receive) -> None:
+    """Answer nothing until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,40 +1,17 @@
 """A stack's queues, roles and functions, made from the template on the stand-in for SQS."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .functions import FunctionProcess
+from .functions import Function, FunctionProcess
 from .poller import Poller
 from .sqs import Policy, Principal, Sqs
 from .template import Template
 
 
-@dataclass(frozen=True)
-class Spec:
-    """A function as the template describes it.
-
-    Attributes:
-        timeout: in seconds.
-        log_level: the level below which Lambda drops lines.
-    """
-
-    handler: str
-    environment: Mapping[str, str]
-    timeout: float
-    role: Principal
-    log_level: str
-
-
-class Stack:
-    """The queues, roles and functions of a template, each made when it is first needed.
-
-    Args:
-        sqs: where the queues are made.
-        template: with its parameters.
-    """
+class FunctionStack:
+    """The queues, roles and functions of a template, each made when it is first needed."""
 
     def __init__(self, sqs: Sqs, template: Template) -> None:
         self.sqs = sqs
@@ -45,7 +22,7 @@ class Stack:
     def queue(self, name: str = "TaskQueue") -> str:
         """The URL of a queue, by its logical name."""
         if name not in self._queues:
-            properties = self._template.properties(name, self._name_of)
+            properties = self.properties(name)
             properties.pop("Tags", None)
             attributes = {key: _attribute(value) for key, value in properties.items()}
             self._queues[name] = self.sqs.create_queue(f"{name}.fifo", **attributes)
@@ -58,51 +35,40 @@ class Stack:
     def role(self, name: str) -> Principal:
         """A role, by its logical name, with the policies that the template gives it."""
         if name not in self._roles:
-            properties = self._template.properties(name, self._name_of)
-            documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
-            self._roles[name] = self.sqs.add_role(name, Policy.of(documents))
+            policies = self.properties(name).get("Policies", ())
+            statements = [
+                one for policy in policies for one in policy["PolicyDocument"]["Statement"]
+            ]
+            self._roles[name] = self.sqs.add_role(name, Policy(tuple(statements)))
         return self._roles[name]
 
-    def spec(self, name: str) -> Spec:
-        """A function, by its logical name."""
-        properties = self._template.properties(name, self._name_of)
-        variables: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
-        return Spec(
-            handler=properties["Handler"],
-            environment={key: str(value) for key, value in variables.items()},
-            timeout=float(properties["Timeout"]),
-            role=self.role(properties["Role"]),
-            log_level=properties["LoggingConfig"]["ApplicationLogLevel"],
-        )
+    def properties(self, name: str) -> dict[str, Any]:
+        """The properties of a resource, by its logical name."""
+        return self._template.properties(name, self._name_of)
 
     def environment(self, name: str, **changes: str) -> dict[str, str]:
         """A function's whole environment: its variables, its role's keys, the address of SQS."""
-        spec = self.spec(name)
+        properties = self.properties(name)
+        variables: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
         return {
-            **self.sqs.environment(spec.role),
+            **self.sqs.environment(self.role(properties["Role"])),
             "AWS_LAMBDA_FUNCTION_NAME": name,
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{spec.timeout:g}",
-            "AWS_LAMBDA_LOG_LEVEL": spec.log_level,
-            **spec.environment,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
+            "AWS_LAMBDA_LOG_LEVEL": properties["LoggingConfig"]["ApplicationLogLevel"],
+            **{key: str(value) for key, value in variables.items()},
             **changes,
         }
 
     def function(
         self, name: str, *, handler: str, log: Path | None = None, **changes: str
     ) -> FunctionProcess:
-        """A function in a process of its own.
+        """A function in a process of its own, with another handler and changed variables."""
+        return FunctionProcess(handler, self.environment(name, **changes), log)
 
-        Args:
-            handler: instead of the template's.
-            log: a file for its output.
-            changes: of its environment variables.
-        """
-        environment, timeout = self.environment(name, **changes), self.spec(name).timeout
-        return FunctionProcess(handler, environment, timeout=timeout, log=log)
-
-    def poller(self, function: Any, name: str = "WorkFunction") -> Poller:
-        """The event source mapping from the task queue to a function, in the function's role."""
-        return Poller(self.sqs, self.spec(name).role, self.queue(), function)
+    def poller(self, function: Function) -> Poller:
+        """The event source mapping from the task queue to a function, in its role."""
+        role = self.role(self.properties("WorkFunction")["Role"])
+        return Poller(self.sqs, role, self.queue(), function)
 
     def _name_of(self, logical_id: str, attribute: str | None) -> str | None:
         kind = self._template.resources[logical_id]

@@ -1,7 +1,7 @@
 """template.yaml with its parameters filled in: the properties that CloudFormation would see.
 
 It resolves the intrinsic functions that the template uses, and raises on another one. The names of
-things that nobody creates here (a log group's ARN, say) are invented.
+resources that nobody creates here (a log group's ARN, say) are invented.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from samtranslator.plugins.globals.globals import Globals
 from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
@@ -20,7 +21,6 @@ _PSEUDO_PARAMETERS = {
     "AWS::NoValue": None,
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
-    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/bot/1",
     "AWS::StackName": "bot",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -49,11 +49,10 @@ class Template:
         declared: dict[str, Any] = self._template.get("Parameters", {})
         if unknown := parameters.keys() - declared.keys():
             raise KeyError(f"the template has no parameter {', '.join(sorted(unknown))}")
-        given = {
+        self._values = _PSEUDO_PARAMETERS | {
             name: parameters[name] if name in parameters else parameter["Default"]
             for name, parameter in declared.items()
         }
-        self._values = _PSEUDO_PARAMETERS | given
 
     @property
     def resources(self) -> dict[str, str]:
@@ -68,8 +67,8 @@ class Template:
         """A resource's properties, resolved.
 
         Args:
-            name_of: returns the value of `!Ref` (with `None`) or `!GetAtt` of a resource, `None`
-                if it does not know it.
+            name_of: returns the `!GetAtt` of a resource, or its `!Ref` for the attribute `None`, or
+                `None` to have it invented.
         """
         known = self.resources
         if resource not in known:
@@ -80,90 +79,61 @@ class Template:
                 raise KeyError(f"{resource} names {logical_id}, which is not made")
             return name_of(logical_id, attribute) or _invented(logical_id, attribute)
 
-        written: dict[str, Any] = self._template["Resources"][resource].get("Properties", {})
-        if known[resource] == "AWS::Serverless::Function":
-            written = _merged(self._template.get("Globals", {}).get("Function", {}), written)
-        resolved: dict[str, Any] = self._resolve(written, name)
-        return resolved
+        written = self._template["Resources"][resource].get("Properties", {})
+        merged = Globals(self._template).merge(known[resource], written)
+        return dict(self._resolve(merged, name))
 
     def _holds(self, condition: str) -> bool:
-        return bool(self._resolve(self._template["Conditions"][condition], _no_resource))
+        return bool(self._resolve(self._template["Conditions"][condition], _invented))
 
     def _resolve(self, value: Any, name: NameOf) -> Any:
+        """Resolve a value and those in it, without items that are `AWS::NoValue`."""
         if isinstance(value, list):
             return [one for one in (self._resolve(one, name) for one in value) if one is not None]
         if not isinstance(value, dict):
             return value
-        if len(value) == 1:
-            ((key, argument),) = value.items()
-            if key == "Ref":
-                return self._ref(argument, name)
-            if key == "Condition" and isinstance(argument, str):
-                return self._holds(argument)
-            if key.startswith("Fn::"):
-                return self._call(key.removeprefix("Fn::"), argument, name)
+        match list(value.items()):
+            case [("Ref", to)]:
+                return self._values[to] if to in self._values else name(to, None)
+            case [("Condition", str(condition))]:
+                return self._holds(condition)
+            case [("Fn::If", [condition, yes, no])]:
+                return self._resolve(yes if self._holds(condition) else no, name)
+            case [("Fn::GetAtt", [logical_id, attribute])]:
+                return name(logical_id, attribute)
+            case [("Fn::Sub", argument)]:
+                return self._substitute(argument, name)
+            case [(key, argument)] if key.startswith("Fn::"):
+                return _call(key, self._resolve(argument, name))
         pairs = ((key, self._resolve(one, name)) for key, one in value.items())
         return {key: one for key, one in pairs if one is not None}
 
-    def _ref(self, to: str, name: NameOf) -> Any:
-        return self._values[to] if to in self._values else name(to, None)
-
-    def _call(self, function: str, argument: Any, name: NameOf) -> Any:
-        match function:
-            case "If":
-                condition, yes, no = argument
-                return self._resolve(yes if self._holds(condition) else no, name)
-            case "GetAtt":
-                return name(*(argument.split(".", 1) if isinstance(argument, str) else argument))
-            case "Sub":
-                return self._substitute(argument, name)
-        values = self._resolve(argument, name)
-        match function:
-            case "And":
-                return all(values)
-            case "Or":
-                return any(values)
-            case "Not":
-                return not values[0]
-            case "Equals":
-                return str(values[0]) == str(values[1])
-            case "Join":
-                parts = values[1]
-                return values[0].join(parts.split(",") if isinstance(parts, str) else parts)
-            case "FindInMap":
-                mapping, first, second = values
-                return self._template["Mappings"][mapping][first][second]
-        raise NotImplementedError(f"Fn::{function} is not resolved here: add it")
-
     def _substitute(self, argument: Any, name: NameOf) -> str:
         text, given = argument if isinstance(argument, list) else (argument, {})
-        own = self._resolve(given, name)
+        known = self._values | self._resolve(given, name)
 
         def value(match: re.Match[str]) -> str:
             to, _, attribute = match[1].partition(".")
-            if match[1] in own:
-                return str(own[match[1]])
-            return str(name(to, attribute) if attribute else self._ref(to, name))
+            return str(known[match[1]] if match[1] in known else name(to, attribute or None))
 
         return re.sub(r"\$\{([^!{}][^{}]*)\}", value, text)
 
 
-def _merged(shared: Any, own: Any) -> Any:
-    """SAM's rule for Globals: maps are merged, anything else is the function's own.
-
-    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
-    """
-    if not (isinstance(shared, dict) and isinstance(own, dict)):
-        return own
-    both = {key: _merged(shared[key], own[key]) for key in shared.keys() & own.keys()}
-    return {**shared, **own, **both}
+def _call(function: str, values: list[Any]) -> Any:
+    match function, values:
+        case "Fn::And", _:
+            return all(values)
+        case "Fn::Or", _:
+            return any(values)
+        case "Fn::Not", [value]:
+            return not value
+        case "Fn::Equals", [one, other]:
+            return str(one) == str(other)
+        case "Fn::Join", [delimiter, parts]:
+            return delimiter.join(parts.split(",") if isinstance(parts, str) else parts)
+    raise NotImplementedError(f"{function} is not resolved here: add it")
 
 
 def _invented(logical_id: str, attribute: str | None) -> str:
-    if attribute is None:
-        return logical_id
-    return f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
-
-
-def _no_resource(logical_id: str, attribute: str | None) -> str:
-    raise KeyError(f"a condition names {logical_id}, which is not a parameter")
+    arn = f"arn:aws:test:eu-west-1:123456789012:{logical_id}:{attribute}"
+    return arn if attribute else logical_id

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra.sandbox import BOT_TOKEN
 from infra.sandbox.server import serve
 from infra.testing import sqs
-from infra.testing.stack import Stack
+from infra.testing.stack import FunctionStack
 from infra.testing.template import read
 
 from . import alone
@@ -63,7 +63,7 @@ def _round(package: Package, count: int) -> tuple[list[alone.Timing], list[alone
     gitlab = sandbox()
     with serve(gitlab) as url, sqs.serve() as served:
         template = read({"AccessToken": BOT_TOKEN, "GitLabUrl": url, "WebhookSecret": SECRET})
-        stack = Stack(served, template)
+        stack = FunctionStack(served, template)
         receive = DeployedFunction(package, RECEIVE, stack.environment("ReceiveFunction"))
         work = DeployedFunction(package, WORK, stack.environment("WorkFunction"))
         deliveries = [delivery(body) for body in bodies(gitlab)[:count]]

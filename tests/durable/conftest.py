@@ -11,7 +11,7 @@ from gidgetlambda.task import Task
 
 from infra.sandbox import Sandbox
 from infra.testing.events import answer_body, http_api_event
-from infra.testing.transport import FunctionTransport
+from infra.testing.functions import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.testing.functions import Function, FunctionProcess
     from infra.testing.poller import Invocation
     from infra.testing.sqs import Sqs
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 SECRET = "the-webhook-secret"
 
@@ -33,7 +33,7 @@ class DurableStack:
 
     gitlab: Sandbox
     faults: Faults
-    stack: Stack
+    stack: FunctionStack
     receive: FunctionProcess
     work: FunctionProcess
     logs: Path
@@ -135,7 +135,7 @@ def deployed(
     in_process: Sandbox,
     transport: FunctionTransport,
     faults: Faults,
-    stack: Stack,
+    stack: FunctionStack,
     tmp_path: Path,
 ) -> Iterator[DurableStack]:
     def function(name: str) -> FunctionProcess:

@@ -14,7 +14,7 @@ from tests.handler.processes import run_python
 
 if TYPE_CHECKING:
     from infra.sandbox import Sandbox
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 HEAVY = ["boto3", "fastapi", "mangum", "pydantic", "samcli", "starlette", "uvicorn"]
 
@@ -49,14 +49,18 @@ def work(environ: dict[str, str], *, sent: float) -> Any:
     return json.loads(output.splitlines()[-1])  # metrics precede it
 
 
-def test_runs_a_task_without_the_imports_of_receiving(stack: Stack, in_process: Sandbox) -> None:
+def test_runs_a_task_without_the_imports_of_receiving(
+    stack: FunctionStack, in_process: Sandbox
+) -> None:
     issue = in_process.open_issue("It does not start")
     answer = work(stack.environment("WorkFunction"), sent=time.time())
     assert answer == [{"batchItemFailures": []}, []]
     assert [note.author.username for note in issue.notes] == ["playground-bot"]
 
 
-def test_parks_a_task_without_the_imports_of_receiving(stack: Stack, in_process: Sandbox) -> None:
+def test_parks_a_task_without_the_imports_of_receiving(
+    stack: FunctionStack, in_process: Sandbox
+) -> None:
     del in_process.instance.projects[71]
     answer = work(stack.environment("WorkFunction"), sent=0)
     assert answer == [{"batchItemFailures": []}, []]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from infra.sandbox.faults import Exchange, Fault
-    from infra.testing.clock import Clock
     from infra.testing.functions import FunctionProcess
+    from infra.testing.sqs import SkippableClock
 
 GITLAB_READS, GITLAB_WRITES = 0.03, 0.09  # shares of the requests to GitLab
 QUEUE = 0.03  # share of the requests to the queue
@@ -38,7 +38,9 @@ class Chaos:
         counts: the faults so far.
     """
 
-    def __init__(self, chance: Random, clock: Clock, workers: dict[str, FunctionProcess]) -> None:
+    def __init__(
+        self, chance: Random, clock: SkippableClock, workers: dict[str, FunctionProcess]
+    ) -> None:
         self._chance = chance
         self._clock = clock
         self._workers = workers

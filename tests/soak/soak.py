@@ -26,11 +26,11 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT, Sandbox
 from infra.sandbox.faults import Faults
 from infra.sandbox.state import Token
+from infra.testing.functions import FunctionTransport
 from infra.testing.server import serve
 from infra.testing.sqs import serve as serve_sqs
-from infra.testing.stack import Stack
+from infra.testing.stack import FunctionStack
 from infra.testing.template import read
-from infra.testing.transport import FunctionTransport
 from tests.soak.chaos import Chaos
 from tests.soak.gate import Gate
 from tests.soak.result import SoakResult
@@ -131,14 +131,14 @@ class _SoakRun:
         result.check_queues(self._issues, parked, queued)
         return result
 
-    def _start_functions(self, opened: contextlib.ExitStack) -> Stack:
+    def _start_functions(self, opened: contextlib.ExitStack) -> FunctionStack:
         """Start the functions; each worker has an access token of its own, which identifies it."""
         parameters = {
             "AccessToken": "sandbox-bot-token",
             "GitLabUrl": self._gitlab.url,
             "WebhookSecret": SECRET,
         }
-        stack = Stack(self._sqs, read(parameters))
+        stack = FunctionStack(self._sqs, read(parameters))
         for _ in range(RECEIVERS):
             function = stack.function("ReceiveFunction", handler="tests.soak.bot.receive")
             self._receivers.append(opened.enter_context(function))

@@ -1,11 +1,5 @@
 """SQS over HTTP for tests: moto's, as strict as the service.
 
-    from infra.testing.sqs import serve
-
-    with serve() as sqs:
-        queue = sqs.create_queue("tasks.fifo", FifoQueue="true")
-        environment = {"QUEUE_URL": queue, **sqs.environment(sqs.owner)}
-
 `strict` adds the checks that moto lacks and a clock that a test can move. `principals` verifies the
 signature of every request, and every action is checked against the role whose key signed it.
 `faults` happen on request.
@@ -15,5 +9,6 @@ from ..iam import Policy
 from .faults import Fault, SqsError
 from .principals import Principal
 from .sqs import Sqs, Stored, serve
+from .strict import SkippableClock
 
-__all__ = ["Fault", "Policy", "Principal", "Sqs", "SqsError", "Stored", "serve"]
+__all__ = ["Fault", "Policy", "Principal", "SkippableClock", "Sqs", "SqsError", "Stored", "serve"]

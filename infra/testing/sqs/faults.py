@@ -1,8 +1,9 @@
 """The errors that SQS answers, and the faults that a test can ask for."""
 
+from __future__ import annotations
+
 import json
-import threading
-from collections import deque
+from collections import defaultdict, deque
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,22 +14,17 @@ if TYPE_CHECKING:
 class SqsError(Exception):
     """An error in SQS's JSON protocol.
 
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
-
     Args:
-        code: such as "InvalidMessageContents".
-        message: for people.
-        status: of the HTTP answer.
-        prefix: of the code; the errors of all AWS services have another one than SQS's own.
+        body: of the HTTP answer; without it, that of an error that all AWS services have.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
     """
 
-    def __init__(
-        self, code: str, message: str, status: int, prefix: str = "com.amazon.coral.service"
-    ) -> None:
+    def __init__(self, code: str, message: str, status: int, body: bytes = b"") -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
-        text = "message" if prefix == "com.amazonaws.sqs" else "Message"
-        self.body = json.dumps({"__type": f"{prefix}#{code}", text: message}).encode()
+        common = {"__type": f"com.amazon.coral.service#{code}", "Message": message}
+        self.body = body or json.dumps(common).encode()
 
 
 class Fault(StrEnum):
@@ -60,26 +56,20 @@ class QueueFaults:
     """
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._asked: dict[str, deque[Fault]] = {}
+        self._added: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.choose: Callable[[str], Fault | None] = lambda action: None
         self.happened: list[tuple[str, Fault]] = []
 
     def add(self, action: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next requests for an action fail."""
-        with self._guard:
-            self._asked.setdefault(action, deque()).extend([fault] * times)
+        self._added[action].extend([fault] * times)
 
     def clear(self) -> None:
-        with self._guard:
-            self._asked.clear()
-            self.choose = lambda action: None
+        self._added.clear()
+        self.choose = lambda action: None
 
     def next(self, action: str) -> Fault | None:
-        with self._guard:
-            asked = self._asked.get(action)
-            fault = asked.popleft() if asked else None
-        fault = fault or self.choose(action)
-        if fault is not None:
+        added = self._added[action]
+        if fault := added.popleft() if added else self.choose(action):
             self.happened.append((action, fault))
         return fault

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,29 +17,20 @@ from .faults import SqsError
 REGION = "eu-west-1"
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/sqs/aws4_request"
+    rf"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/\d{{8}}/{REGION}/sqs/aws4_request"
     r", ?SignedHeaders=(?P<headers>[^,]+), ?Signature=(?P<signature>[0-9a-f]{64})"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A role and its keys, in plain words that nobody takes for real keys."""
+    """A role and its keys."""
 
     role: str
     policy: Policy = field(repr=False)
-
-    @property
-    def access_key(self) -> str:
-        return f"TESTKEY{self.role.upper()}"
-
-    @property
-    def secret_key(self) -> str:
-        return f"secret-of-{self.role}"
-
-    @property
-    def session_token(self) -> str:
-        return f"session-of-{self.role}"
+    access_key: str
+    secret_key: str
+    session_token: str
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give a Lambda function the keys of its role."""
@@ -56,35 +46,23 @@ class Principal:
 def authenticate(
     known: Iterable[Principal], method: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> Principal:
-    """Return the principal that signed a request.
-
-    Args:
-        known: those who may sign.
-        url: as the client saw it.
-        headers: with names in lower case.
+    """Return the principal that signed a request, whose headers' names are in lower case.
 
     Raises:
-        SqsError: nobody known signed it.
+        SqsError: no known principal signed it.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if match is None:
         raise SqsError("MissingAuthenticationToken", "The request is not signed for SQS.", 403)
     principal = next((one for one in known if one.access_key == match["key"]), None)
-    token = headers.get("x-amz-security-token")
-    if principal is None or token != principal.session_token:
+    if principal is None or headers.get("x-amz-security-token") != principal.session_token:
         raise SqsError("UnrecognizedClientException", "The security token is invalid.", 403)
     signed = {name: headers.get(name, "") for name in match["headers"].split(";")}
     request = AWSRequest(method=method, url=url, data=body, headers=signed)
-    if not hmac.compare_digest(_signature(principal, match["region"], request), match["signature"]):
+    request.context["timestamp"] = headers.get("x-amz-date", "")
+    keys = Credentials(principal.access_key, principal.secret_key, principal.session_token)
+    signer = SigV4Auth(keys, "sqs", REGION)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    if signer.signature(text, request) != match["signature"]:
         raise SqsError("SignatureDoesNotMatch", "The signature is not the calculated one.", 403)
     return principal
-
-
-def _signature(principal: Principal, region: str, request: AWSRequest) -> str:
-    credentials = Credentials(
-        principal.access_key, principal.secret_key, token=principal.session_token
-    )
-    request.context["timestamp"] = request.headers.get("x-amz-date", "")
-    signer = SigV4Auth(credentials, "sqs", region)
-    text = signer.string_to_sign(request, signer.canonical_request(request))
-    return str(signer.signature(text, request))

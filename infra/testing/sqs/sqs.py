@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .. import server
-from ..breakage import drop, hang
-from ..iam import EVERYTHING, Policy
+from ..iam import EVERYTHING, Policy, allows
+from ..server import drop, hang
 from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
-from .strict import StrictBackend, StrictMessage, StrictQueue, failed_entry
+from .strict import StrictBackend, StrictMessage, StrictQueue
 
 ACCOUNT = "123456789012"
 
@@ -47,42 +47,34 @@ class Stored:
 
 
 class Sqs:
-    """SQS in one account and region. Safe to use from several threads.
+    """SQS in one account and region, and its ASGI app. Safe to use from several threads.
 
     Attributes:
+        url: the address under which it is reached.
         clock: the time of the queues; `clock.advance` skips some.
         faults: the faults of requests over HTTP.
         owner: a role that may do everything.
-
-    Args:
-        url: the address under which it is reached.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        app = create_backend_app("sqs")
-        self._moto = httpx.Client(transport=httpx.WSGITransport(app=app), base_url=url)
+    def __init__(self, moto: httpx.Client) -> None:
+        self.url = ""
+        self._moto = moto
         self.reset()
-
-    def close(self) -> None:
-        self._moto.close()
 
     def reset(self) -> None:
         """Forget everything: queues, roles, faults, and the time that was skipped."""
         models.sqs_backends.clear()
-        backend = models.sqs_backends[ACCOUNT][REGION]
-        assert isinstance(backend, StrictBackend)
-        self._backend = backend
-        self.clock = backend.clock
+        self._backend = cast("StrictBackend", models.sqs_backends[ACCOUNT][REGION])
+        self.clock = self._backend.clock
         self.faults = QueueFaults()
-        self.principals: list[Principal] = []
+        self._principals: list[Principal] = []
         self.owner = self.add_role("Owner", EVERYTHING)
 
     def add_role(self, name: str, policy: Policy) -> Principal:
         """Add a role, and return it with its keys."""
-        principal = Principal(name, policy)
-        self.principals.append(principal)
-        return principal
+        keys = (f"TESTKEY{name.upper()}", f"secret-of-{name}", f"session-of-{name}")
+        self._principals.append(Principal(name, policy, *keys))
+        return self._principals[-1]
 
     def environment(self, principal: Principal) -> dict[str, str]:
         """The environment variables of a function that acts as a role on this SQS."""
@@ -117,20 +109,26 @@ class Sqs:
 
         While the block lasts, no skipped time passes for the receipt.
         """
-        message, receipt = self._receive(principal, queue_url)
+        messages: list[Json] = []
+        receipts: list[StrictMessage] = []
+        with self._backend.guard:
+            queue = self._queue(queue_url)
+            if any(one.visible for one in queue._messages):  # moto takes some milliseconds
+                wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
+                messages = self.call(principal, "ReceiveMessage", wanted).get("Messages", [])
+                receipts = [queue.received(one["ReceiptHandle"]) for one in messages]
+            for receipt in receipts:
+                receipt.held = True
         try:
-            yield message
+            yield messages[0] if messages else None
         finally:
-            if receipt is not None:
+            for receipt in receipts:
                 receipt.held = False
 
     def call(
         self, principal: Principal, action: str, parameters: Json, fault: Fault | None = None
     ) -> Json:
-        """Do an action, if the role allows it.
-
-        Args:
-            fault: the fault on SQS's side, if any.
+        """Do an action, if the role allows it, with a fault on SQS's side, if any.
 
         Raises:
             SqsError: SQS answers an error.
@@ -143,31 +141,40 @@ class Sqs:
                 raise SqsError(*ANSWERS[fault])
             return self._call_moto(action, parameters)
 
-    def _receive(
-        self, principal: Principal, queue_url: str
-    ) -> tuple[Json | None, StrictMessage | None]:
-        with self._backend.guard:
-            queue = self._queue(queue_url)
-            if not any(one.visible for one in queue._messages):
-                return None, None  # without moto, which takes some milliseconds
-            wanted = {"QueueUrl": queue_url, "MessageSystemAttributeNames": ["All"]}
-            messages = self.call(principal, "ReceiveMessage", wanted).get("Messages")
-            if not messages:
-                return None, None
-            receipt = queue.received(messages[0]["ReceiptHandle"])
-            receipt.held = True
-            return messages[0], receipt
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request in SQS's JSON protocol."""
+        if scope["type"] != "http":
+            return None
+        request = Request(scope, receive)
+        with contextlib.suppress(ClientDisconnect):
+            body = await request.body()
+            action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
+            fault = self.faults.next(action)
+            if fault is Fault.SILENT:
+                return await hang(receive)
+            if fault is not Fault.DROPPED:
+                response = self._response(request, action, body, fault)
+            if fault in (Fault.DROPPED, Fault.LOST):
+                return await drop(receive, send)
+            return await response(scope, receive, send)
+
+    def _response(
+        self, request: Request, action: str, body: bytes, fault: Fault | None
+    ) -> Response:
+        url, headers = str(request.url), request.headers
+        try:
+            principal = authenticate(self._principals, request.method, url, headers, body)
+            answer = self.call(principal, action, json.loads(body), fault)
+        except SqsError as error:
+            return Response(error.body, error.status, media_type=_TYPE)
+        return Response(json.dumps(answer), media_type=_TYPE)
 
     def _authorize(self, principal: Principal, action: str, parameters: Json) -> None:
         permission = f"sqs:{action.removesuffix('Batch')}"
         resource = self.arn(parameters.get("QueueUrl") or parameters.get("QueueName") or "*")
-        if not principal.policy.allows(permission, resource):
-            raise SqsError(
-                "AccessDeniedException",
-                f"User: {principal.role} is not authorized to perform: {permission} on resource: "
-                f"{resource} because no identity-based policy allows the {permission} action",
-                403,
-            )
+        if not allows(principal.policy, permission, resource):
+            missing = f"{principal.role} is not authorized to perform {permission} on {resource}"
+            raise SqsError("AccessDeniedException", f"User: {missing}", 403)
 
     def _accept_some(self, batch: Json) -> Json:
         entries: list[Json] = batch["Entries"]
@@ -177,25 +184,22 @@ class Sqs:
         if accepted:
             answer = self._call_moto("SendMessageBatch", {**batch, "Entries": accepted})
         code, message, _ = ANSWERS[Fault.PARTIAL]
-        failed = [{**failed_entry(entry, code, message), "SenderFault": False} for entry in refused]
+        fault = {"SenderFault": False, "Code": code, "Message": message}
+        failed = [{"Id": entry["Id"], **fault} for entry in refused]
         return {**answer, "Failed": answer["Failed"] + failed}
 
     def _call_moto(self, action: str, parameters: Json) -> Json:
-        response = self._moto.post(
-            "/",
-            content=json.dumps(parameters),
-            headers={
-                "authorization": _FOR_MOTO,
-                "content-type": _TYPE,
-                "x-amz-target": f"AmazonSQS.{action}",
-            },
-        )
+        headers = {
+            "authorization": _FOR_MOTO,
+            "content-type": _TYPE,
+            "x-amz-target": f"AmazonSQS.{action}",
+        }
+        response = self._moto.post(self.url, content=json.dumps(parameters), headers=headers)
         answer: Json = response.json() if response.content else {}
-        if response.is_success:
-            return answer
-        code = answer["__type"].rpartition("#")[2]
-        message = answer.get("message") or answer.get("Message") or ""
-        raise SqsError(code, message, response.status_code, "com.amazonaws.sqs")
+        if response.is_error:
+            code = answer["__type"].rpartition("#")[2]
+            raise SqsError(code, str(answer), response.status_code, response.content)
+        return answer
 
     def _queue(self, queue_url: str) -> StrictQueue:
         return self._backend.get_queue(queue_url.rpartition("/")[2])
@@ -203,53 +207,9 @@ class Sqs:
 
 @contextlib.contextmanager
 def serve() -> Iterator[Sqs]:
-    """Serve an empty SQS from a thread. There can be one at a time: moto's state is global.
-
-    Raises:
-        OSError: no port is free.
-    """
-    front = _Front()
-    with server.serve(front) as url:
-        front.sqs = Sqs(url)
-        try:
-            yield front.sqs
-        finally:
-            front.sqs.close()
-
-
-class _Front:
-    """The ASGI app: SQS's JSON protocol."""
-
-    def __init__(self) -> None:
-        self.sqs: Sqs
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        with contextlib.suppress(ClientDisconnect):
-            await self._answer(request, await request.body(), receive, send)
-
-    async def _answer(self, request: Request, body: bytes, receive: Receive, send: Send) -> None:
-        action = request.headers.get("x-amz-target", "").removeprefix("AmazonSQS.")
-        fault = self.sqs.faults.next(action)
-        if fault is Fault.SILENT:
-            return await hang(receive)
-        if fault is Fault.DROPPED:
-            return await drop(receive, send)
-        response = self._response(request, action, body, fault)
-        if fault is Fault.LOST:
-            return await drop(receive, send)
-        return await response(request.scope, receive, send)
-
-    def _response(
-        self, request: Request, action: str, body: bytes, fault: Fault | None
-    ) -> Response:
-        try:
-            principal = authenticate(
-                self.sqs.principals, request.method, str(request.url), request.headers, body
-            )
-            answer = self.sqs.call(principal, action, json.loads(body), fault)
-        except SqsError as error:
-            return Response(error.body, error.status, media_type=_TYPE)
-        return Response(json.dumps(answer), media_type=_TYPE)
+    """Serve an empty SQS from a thread. There can be one at a time: moto's state is global."""
+    app = create_backend_app("sqs")
+    with httpx.Client(transport=httpx.WSGITransport(app=app)) as moto:
+        sqs = Sqs(moto)
+        with server.serve(sqs) as sqs.url:
+            yield sqs

@@ -19,14 +19,31 @@ from typing import Any
 from moto.sqs import models
 from moto.sqs.exceptions import BatchRequestTooLong, InvalidParameterValue, SQSException
 
-from ..clock import Clock
-
 LIMIT = 1024 * 1024  # bytes of a message, and of the sum of a batch
 LONGEST = 12 * 60 * 60  # seconds that a message may stay invisible, from its receipt
 REMEMBERED = 5 * 60  # seconds that a deduplication id is remembered
 
 # Whatever XML 1.0 does not allow; lone surrogates are among it.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class SkippableClock:
+    """The machine's time plus the time that a test skipped."""
+
+    def __init__(self, backend: "StrictBackend") -> None:
+        self.skipped = 0.0  # seconds
+        self._backend = backend
+
+    def now(self) -> float:
+        """The time in seconds since the epoch."""
+        return time.time() + self.skipped
+
+    def advance(self, seconds: float) -> None:
+        """Skip some time."""
+        with self._backend.guard:
+            self.skipped += seconds
+            for queue in self._backend.queues.values():
+                queue.pass_time(seconds)
 
 
 class StrictMessage(models.Message):
@@ -46,11 +63,6 @@ class StrictMessage(models.Message):
         self.received = _now()
         super().mark_received(visibility_timeout)
 
-    @property
-    def visible(self) -> bool:
-        # moto's own is the same and much slower, and is called for each message all the time.
-        return _now() > self.visible_at
-
     def pass_time(self, seconds: float) -> None:
         self.sent_timestamp -= int(seconds * 1000)  # type: ignore
         if not self.held:
@@ -59,20 +71,12 @@ class StrictMessage(models.Message):
 
 
 class StrictQueue(models.Queue):
-    """A queue.
-
-    Attributes:
-        remembered: the messages of the last minutes by their deduplication ids, and when they came.
-    """
+    """A queue whose messages are `StrictMessage`s."""
 
     _messages: list[StrictMessage]  # type: ignore[assignment]
     _pending_messages: set[StrictMessage]  # type: ignore[assignment]
     deduplication_scope: str
     message_retention_period: int
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.remembered: dict[tuple[str | None, ...], tuple[float, models.Message]] = {}
-        super().__init__(*args, **kwargs)
 
     def add_message(self, message: models.Message) -> None:
         assert isinstance(message, StrictMessage)
@@ -89,10 +93,7 @@ class StrictQueue(models.Queue):
         if message is None:
             raise SQSException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
         if message.visible:
-            raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has "
-                "expired."
-            )
+            raise _invalid("Value for parameter ReceiptHandle", "The receipt handle has expired.")
         return message
 
     def reveal(self) -> None:
@@ -100,16 +101,14 @@ class StrictQueue(models.Queue):
 
         moto frees them one by one while it chooses, and may choose the second before the first.
         """
-        for message in [one for one in self._pending_messages if one.visible]:
-            self._pending_messages.remove(message)
+        self._pending_messages = {one for one in self._pending_messages if not one.visible}
 
     def pass_time(self, seconds: float) -> None:
-        for message in self._messages:
-            message.pass_time(seconds)
         oldest = _now() - self.message_retention_period * 1000
-        self._messages = [
-            one for one in self._messages if one.held or (one.sent_timestamp or 0) > oldest
-        ]
+        for message in list(self._messages):
+            message.pass_time(seconds)
+            if not message.held and (message.sent_timestamp or 0) <= oldest:
+                self._messages.remove(message)
 
 
 class StrictBackend(models.SQSBackend):
@@ -121,7 +120,8 @@ class StrictBackend(models.SQSBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.guard = threading.RLock()
-        self.clock = Clock(self.guard, self._pass_time)
+        self.clock = SkippableClock(self)
+        self._sent: dict[tuple[str | None, ...], tuple[float, models.Message]] = {}
 
     def get_queue(self, queue_name: str) -> StrictQueue:
         queue = super().get_queue(queue_name)
@@ -132,14 +132,14 @@ class StrictBackend(models.SQSBackend):
         self, queue_name: str, message_body: str, *args: Any, **given: Any
     ) -> models.Message:
         _check(message_body)
-        queue, once = self.get_queue(queue_name), given.get("deduplication_id")
-        by_group = queue.deduplication_scope == "messageGroup"
-        key = (given.get("group_id") if by_group else None, once)
-        moment, earlier = queue.remembered.get(key, (0.0, None))
+        once = given.get("deduplication_id")
+        by_group = self.get_queue(queue_name).deduplication_scope == "messageGroup"
+        key = (queue_name, given.get("group_id") if by_group else None, once)
+        moment, earlier = self._sent.get(key, (0.0, None))
         if once and earlier and self.clock.now() - moment < REMEMBERED:
             return copy.copy(earlier)
         message = super().send_message(queue_name, message_body, *args, **given)
-        queue.remembered[key] = (self.clock.now(), message)
+        self._sent[key] = (self.clock.now(), message)
         return message
 
     def send_message_batch(
@@ -152,29 +152,18 @@ class StrictBackend(models.SQSBackend):
             try:
                 _check(entry["MessageBody"])
             except SQSException as error:
-                refused.append(failed_entry(entry, error.code, error.message))
+                fault = {"SenderFault": True, "Code": error.code, "Message": error.message}
+                refused.append({"Id": entry["Id"], **fault})
             else:
                 accepted[key] = entry
         sent, failed = super().send_message_batch(queue_name, accepted)
         return sent, failed + refused
 
     def receive_message(
-        self,
-        queue_name: str,
-        count: int,
-        wait_seconds_timeout: int,
-        visibility_timeout: int,
-        message_attribute_names: list[str] | None = None,
+        self, queue_name: str, count: int, wait_seconds_timeout: int, *args: Any, **given: Any
     ) -> list[models.Message]:
         self.get_queue(queue_name).reveal()
-        return super().receive_message(
-            queue_name, count, 0, visibility_timeout, message_attribute_names
-        )
-
-    def is_message_valid_based_on_retention_period(
-        self, queue_name: str, message: models.Message
-    ) -> bool:
-        return True  # `pass_time` drops the others, and moto takes long to compute it
+        return super().receive_message(queue_name, count, 0, *args, **given)
 
     def change_message_visibility(
         self, queue_name: str, receipt_handle: str, visibility_timeout: int
@@ -182,20 +171,11 @@ class StrictBackend(models.SQSBackend):
         message = self.get_queue(queue_name).received(receipt_handle)
         seconds = int(visibility_timeout)
         if seconds < 0 or _now() + seconds * 1000 - message.received > LONGEST * 1000:
-            raise InvalidParameterValue(
-                f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total "
-                f"VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds]."
+            raise _invalid(
+                f"Value {seconds} for parameter VisibilityTimeout",
+                f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds].",
             )
         message.change_visibility(seconds)
-
-    def _pass_time(self, seconds: float) -> None:
-        for queue in self.queues.values():
-            queue.pass_time(seconds)
-
-
-def failed_entry(entry: dict[str, Any], code: str, message: str) -> dict[str, Any]:
-    """The part of a batch's answer about an entry that was not accepted."""
-    return {"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": message}
 
 
 def _check(body: str) -> None:
@@ -205,10 +185,11 @@ def _check(body: str) -> None:
             f"Invalid characters found: U+{ord(found[0]):04X} at {found.start()}",
         )
     if _size(body) > LIMIT:
-        raise InvalidParameterValue(
-            f"One or more parameters are invalid. Reason: Message must be shorter than {LIMIT} "
-            "bytes."
-        )
+        raise _invalid("The message body", f"Message must be shorter than {LIMIT} bytes.")
+
+
+def _invalid(subject: str, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"{subject} is invalid. Reason: {reason}")
 
 
 def _size(body: str) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from infra.sandbox.state import Issue
     from infra.testing.poller import Invocation, Poller
-    from infra.testing.stack import Stack
+    from infra.testing.stack import FunctionStack
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -42,7 +42,7 @@ class QueuedBot:
 
     sandbox: Sandbox
     faults: Faults
-    stack: Stack
+    stack: FunctionStack
     bot: GitLabBot
     poller: Poller
 
@@ -101,7 +101,7 @@ class QueuedBot:
 
 @pytest.fixture
 def deploy(
-    in_process: Sandbox, faults: Faults, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    in_process: Sandbox, faults: Faults, stack: FunctionStack, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., QueuedBot]]:
     """Returns a version of the bot; all versions have the same queues."""
     for name, value in stack.environment("WorkFunction").items():

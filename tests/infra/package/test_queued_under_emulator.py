@@ -20,9 +20,9 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Faults, refused
 from infra.testing.emulator import Emulator
-from infra.testing.stack import Stack
+from infra.testing.functions import FunctionTransport
+from infra.testing.stack import FunctionStack
 from infra.testing.template import read
-from infra.testing.transport import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ def log_level() -> str:
 
 
 @pytest.fixture
-def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Stack:
+def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> FunctionStack:
     parameters = {
         "AccessToken": BOT_TOKEN,
         "GitLabUrl": in_process.url,
@@ -75,19 +75,20 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Stac
         "SigningToken": SIGNING_TOKEN,
         "WebhookSecret": SECRET,
     }
-    return Stack(sqs, read(parameters))
+    return FunctionStack(sqs, read(parameters))
 
 
 @pytest.fixture
 def functions(
-    lambda_runtime: None, sample: Package, stack: Stack, receive: LateFunction
+    lambda_runtime: None, sample: Package, stack: FunctionStack, receive: LateFunction
 ) -> Iterator[tuple[Emulator, Emulator]]:
     """The receiving and the working function."""
 
     def emulator(name: str) -> Emulator:
-        spec = stack.spec(name)
+        properties = stack.properties(name)
         environment = stack.environment(name)
-        return Emulator(sample.folder, spec.handler, env=environment, timeout=int(spec.timeout))
+        handler, timeout = properties["Handler"], properties["Timeout"]
+        return Emulator(sample.folder, handler, env=environment, timeout=timeout)
 
     with emulator("ReceiveFunction") as receive.function, emulator("WorkFunction") as work:
         yield receive.function, work
@@ -96,7 +97,7 @@ def functions(
 def test_a_delivery_is_queued_and_leads_to_a_comment(
     functions: tuple[Emulator, Emulator],
     in_process: Sandbox,
-    stack: Stack,
+    stack: FunctionStack,
     record_property: Callable[[str, object], None],
 ) -> None:
     issue = in_process.open_issue("It does not start", by="alice")
@@ -131,7 +132,7 @@ def test_a_failed_task_is_retried_and_every_log_level_keeps_metrics_and_hides_se
     functions: tuple[Emulator, Emulator],
     in_process: Sandbox,
     faults: Faults,
-    stack: Stack,
+    stack: FunctionStack,
     log_level: str,
 ) -> None:
     receive, work = functions
@@ -174,7 +175,7 @@ def metric_counts(log: str) -> dict[str, int]:
     return counts
 
 
-def secrets(stack: Stack) -> list[str]:
+def secrets(stack: FunctionStack) -> list[str]:
     """Every secret that the functions hold."""
     roles = [stack.role(name) for name in ("ReceiveRole", "WorkRole")]
     keys = [key for role in roles for key in (role.secret_key, role.session_token)]

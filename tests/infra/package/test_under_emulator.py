@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
+from infra.sandbox.server import serve
 from infra.testing.emulator import Emulator
 from infra.testing.events import function_url_event, http_api_event, rest_api_event
-from infra.testing.gateway import HttpApi
-from infra.testing.server import serve
+from infra.testing.functions import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,22 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def function(lambda_runtime: None, sample: Package, sandbox: Sandbox) -> Iterator[Emulator]:
+def transport() -> FunctionTransport:
+    """The transport from GitLab to the function, which is made after GitLab."""
+    return FunctionTransport()
+
+
+@pytest.fixture
+def sandbox(transport: FunctionTransport) -> Iterator[Sandbox]:
+    """A sandbox whose webhooks reach the function as events of an HTTP API."""
+    with Sandbox(webhook_transport=transport) as instance, serve(instance):
+        yield instance
+
+
+@pytest.fixture
+def function(
+    lambda_runtime: None, sample: Package, sandbox: Sandbox, transport: FunctionTransport
+) -> Iterator[Emulator]:
     settings = {
         "GL_URL": sandbox.url,
         "GL_ACCESS_TOKEN": BOT_TOKEN,
@@ -31,16 +46,17 @@ def function(lambda_runtime: None, sample: Package, sandbox: Sandbox) -> Iterato
         "GL_SECRET": SECRET,
     }
     with Emulator(sample.folder, "receive.lambda_handler", env=settings) as emulator:
+        transport.add(emulator)
         yield emulator
 
 
 def test_a_signed_delivery_leads_to_a_comment_and_no_secret_is_logged(
     function: Emulator, sandbox: Sandbox, record_property: Callable[[str, object], None]
 ) -> None:
-    with serve(HttpApi(function)) as url:
-        sandbox.add_hook(f"{url}/webhook", signing_token=SIGNING_TOKEN, token=SECRET)
-        issue = sandbox.open_issue("It does not start", by="alice")
-        delivery, *_ = sandbox.settle()
+    url = "https://bot.example.com/webhook"
+    sandbox.add_hook(url, signing_token=SIGNING_TOKEN, token=SECRET)
+    issue = sandbox.open_issue("It does not start", by="alice")
+    delivery, *_ = sandbox.settle()
 
     assert delivery.response_status == "200"
     (note,) = issue.notes

@@ -29,11 +29,11 @@ def test_a_function_sees_only_its_package_its_environment_and_the_runtime(
     with Emulator(tmp_path, "function.describe", env={"GL_URL": "http://localhost"}) as function:
         answer = function.invoke([*expected, *others])
         assert Path(f"/proc/{answer['pid']}").exists()
+        assert "INIT START" in function.log
 
     assert answer["found"] == expected
     assert answer["environment"]["GL_URL"] == "http://localhost"
     assert not {"GL_SECRET", "VIRTUAL_ENV"} & answer["environment"].keys()
-    assert "INIT START" in function.log
     assert _has_ended(answer["pid"])
 
 
