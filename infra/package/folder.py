@@ -8,11 +8,11 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.package.bytecode import compile_modules, describe, find_python
+from infra.package.kept import make_once
 from infra.package.target import Architecture, PackageError
 from infra.package.wheels import install_wheels
 
@@ -119,30 +119,18 @@ def _dependencies(
     """Return the folder of the installed and compiled dependencies, from the cache if possible."""
     compiled_by = f"python{describe(python)}" if python else "source"
     recipe = _digest([requirements, *sorted(Path(__file__).parent.glob("*.py"))])
-    kept = cache / "dependencies" / f"{architecture}-{compiled_by}-{recipe}"
-    if kept.exists():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        made = Path(scratch) / "wheels"
-        install_wheels(requirements, architecture, made, pip_home=cache / "pip")
+
+    def install(folder: Path) -> None:
+        install_wheels(requirements, architecture, folder, pip_home=cache / "pip")
         if python:
-            compile_modules(python, made)
-        _move(made, kept)
-    return kept
+            compile_modules(python, folder)
+
+    name = f"{architecture}-{compiled_by}-{recipe}"
+    return make_once(cache / "dependencies" / name, install)
 
 
 def _digest(files: list[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def _move(made: Path, kept: Path) -> None:
-    try:
-        made.rename(kept)
-    except OSError:
-        # A concurrent build, for the second function, finished first with the same result.
-        if not kept.exists():
-            raise
 
 
 def _fix_dates_and_modes(folder: Path) -> None:

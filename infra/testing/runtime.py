@@ -9,11 +9,11 @@ import importlib.resources
 import platform
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from infra.package import PYTHON_VERSION, Architecture, find_python
 from infra.package.bytecode import compile_modules, describe, how_to_get_it
+from infra.package.kept import make_once
 from infra.package.wheels import install_wheels
 
 _BUILD = Path(__file__).resolve().parents[2] / "build"
@@ -52,22 +52,12 @@ def runtime_python() -> Path:
     if not python:
         raise RuntimeUnavailableError(how_to_get_it())
     lock = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    kept = _BUILD / "runtime" / f"python{describe(python)}-{lock}"
-    if not kept.exists():
-        _make_environment(python, kept)
-    return kept / "bin" / "python"
 
-
-def _make_environment(python: Path, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        made = Path(scratch) / kept.name
-        subprocess.run([python, "-m", "venv", "--without-pip", made], check=True)
-        site = made / "lib" / f"python{PYTHON_VERSION}" / "site-packages"
+    def make(folder: Path) -> None:
+        subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
+        site = folder / "lib" / f"python{PYTHON_VERSION}" / "site-packages"
         install_wheels(_REQUIREMENTS, host_architecture(), site, pip_home=_BUILD / "pip")
         compile_modules(python, site)
-        try:
-            made.rename(kept)
-        except OSError:
-            if not kept.exists():  # otherwise another process made it meanwhile
-                raise
+
+    name = f"python{describe(python)}-{lock}"
+    return make_once(_BUILD / "runtime" / name, make) / "bin" / "python"
