@@ -40,17 +40,17 @@ class GitLabAPI:
     is repeated only if GitLab cannot have acted on it.
 
     Args:
-        client: sends the requests; its owner closes it.
-        requester: the bot's name, sent as the user agent.
-        access_token: a personal, project, group or OAuth token.
-        url: the instance's base URL; `GL_URL` or https://gitlab.com by default.
-        api_version: "v4".
-        cache: keeps the answers that GitLab can confirm by `ETag` or `Last-Modified`.
+        client: Sends the requests; its owner closes it.
+        requester: The bot's name, sent as the user agent.
+        access_token: A personal, project, group or OAuth token.
+        url: The instance's base URL; `GL_URL` or https://gitlab.com by default.
+        api_version: The version of the REST API.
+        cache: Keeps the answers that GitLab can confirm by `ETag` or `Last-Modified`.
 
     Raises:
-        HTTPException: each method that sends a request raises the exception for the status of an
-            unsuccessful answer.
-        httpx.RequestError: no answer came.
+        HTTPException: GitLab's answer is not a success; the subclass depends on its status. This
+            applies to each method that sends a request.
+        httpx.RequestError: No answer came.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class GitLabAPI:
         return f"<GitLabAPI {self.requester!r} at {without_secrets(httpx.URL(self._base_url))}>"
 
     def act_for(self, origin: Origin) -> None:
-        """Send the requests for one handler's run: its notes have markers and are posted once."""
+        """Make further requests for a handler's run: its notes get markers and are posted once."""
         self._origin = origin
 
     @property
@@ -91,8 +91,8 @@ class GitLabAPI:
         """GET one thing.
 
         Args:
-            url: relative to the API ("/projects/1"), or absolute.
-            params: the query; `None` values are left out.
+            url: Relative to the API ("/projects/1"), or absolute.
+            params: The query; `None` values are left out.
         """
         data, _ = await self._request("GET", url, params)
         return data
@@ -105,7 +105,7 @@ class GitLabAPI:
         https://docs.gitlab.com/api/rest/#pagination
 
         Raises:
-            GitLabException: the answer is not a list.
+            GitLabException: The answer is not a list.
         """
         more: str | None = url
         while more:
@@ -122,7 +122,7 @@ class GitLabAPI:
                 raise GitLabException(f"the next page of {url} is the page itself")
 
     async def head(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
-        """HEAD: the headers of the answer to a GET."""
+        """HEAD: return the headers of the answer to a GET."""
         headers, _ = await self._request("HEAD", url, params)
         return headers
 
@@ -146,7 +146,7 @@ class GitLabAPI:
     async def delete(
         self, url: str, params: Mapping[str, Any] | None = None, *, data: Any = NO_DATA
     ) -> None:
-        """DELETE."""
+        """DELETE one thing."""
         await self._request("DELETE", url, params, data)
 
     async def graphql(self, query: str, **variables: Any) -> Any:
@@ -155,7 +155,7 @@ class GitLabAPI:
         A note that a mutation creates has no marker: comment with `comment` or `reply`.
 
         Raises:
-            GraphQLException: the answer has no data.
+            GraphQLException: The answer has no data.
         """
         payload = {"query": query, "variables": variables} if variables else {"query": query}
         headers, body = self._encode(payload)
@@ -178,10 +178,10 @@ class GitLabAPI:
         retried, resent or replayed. In a script, each call posts a note, without a marker.
 
         Args:
-            target_path: as `Event.target_path`: "/projects/1/issues/23".
-            body: Markdown.
-            key: distinguishes several comments of one handler on one target.
-            update: keep one note of this handler on the target across deliveries, and edit it.
+            target_path: A path like `Event.target_path`: "/projects/1/issues/23".
+            body: The text, in Markdown.
+            key: Distinguishes several comments of one handler on one target.
+            update: Keep one note of this handler on the target across deliveries, and edit it.
 
         Raises:
             GitLabException: `update` is used in a script.
@@ -198,12 +198,12 @@ class GitLabAPI:
         """Comment, at most once, on the thing that the event is about; return the note.
 
         Args:
-            event: the event.
-            body: Markdown.
-            key: as for `comment`; by default the number of this call in the handler's run.
+            event: The event.
+            body: The text, in Markdown.
+            key: As for `comment`; by default, the number of this call in the handler's run.
 
         Raises:
-            NoTarget: the event is about nothing that can be commented on.
+            NoTarget: The event is about nothing that can be commented on.
         """
         ordinal = f"reply {next(self._replies)}"
         if event.target_path is None:
@@ -219,14 +219,14 @@ class GitLabAPI:
         https://docs.gitlab.com/api/emoji_reactions/
 
         Args:
-            event: the event.
-            name: without colons: "thumbsup".
+            event: The event.
+            name: The name of the emoji without colons: "thumbsup".
 
         Returns:
             The award, or `None` if the emoji was there already.
 
         Raises:
-            NoTarget: the event is about nothing that an emoji can be awarded to.
+            NoTarget: The event is about nothing that an emoji can be awarded to.
         """
         if event.awardable_path is None:
             raise NoTarget(
@@ -244,18 +244,18 @@ class GitLabAPI:
         """Send a request without adding a marker; return the data of the answer.
 
         Args:
-            method: in capitals.
-            url: relative to the API, or absolute.
-            data: the body, sent as JSON; `b""` sends none.
+            method: The method in capitals.
+            url: Relative to the API, or absolute.
+            data: The body, sent as JSON; `b""` sends none.
         """
         answer, _ = await self._request(method, url, data=data, add_marker=False)
         return answer
 
     def format_url(self, url: str, params: Mapping[str, Any] | None = None) -> str:
-        """The absolute form of a URL, with its query.
+        """Return the absolute form of a URL, with its query.
 
         Args:
-            url: relative to the API, or absolute.
+            url: Relative to the API, or absolute.
             params: `None` values are left out; `True` and `False` are written as in JSON.
         """
         url = urljoin(self.api_url, url.lstrip("/"))
@@ -269,7 +269,7 @@ class GitLabAPI:
         return urlunsplit(parts._replace(query=urlencode(query, doseq=True)))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, in seconds."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
     async def _request(
@@ -303,7 +303,7 @@ class GitLabAPI:
         return answer, more
 
     def _encode(self, data: Any) -> tuple[dict[str, str], bytes]:
-        """The headers, without the token, and the body of a request."""
+        """Return the headers, without the token, and the body of a request."""
         headers = create_headers(self.requester)
         if self._origin is not None and self._origin.event_uuid:
             headers["x-gitlab-event-uuid"] = self._origin.event_uuid
@@ -315,7 +315,7 @@ class GitLabAPI:
     def _cached(
         self, method: str, url: str, headers: dict[str, str]
     ) -> tuple[Any, str | None] | None:
-        """The cached answer to a request; adds the headers that ask GitLab to confirm it."""
+        """Return the cached answer to a request; add the headers that ask GitLab to confirm it."""
         known = self._cache.get(url) if self._cache is not None and method == "GET" else None
         if known is None:
             return None

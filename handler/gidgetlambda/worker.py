@@ -37,7 +37,7 @@ class Account:
     """The account that the access token belongs to.
 
     Attributes:
-        bot: whether it is the account of an access token or a service account, and not a person's.
+        bot: Whether it is the account of an access token or a service account, and not a person's.
     """
 
     user_id: int
@@ -49,12 +49,12 @@ class Worker:
     """Runs handlers on events.
 
     Args:
-        gitlab: returns a new `GitLabAPI` over the shared client.
-        ignore_self: whether the bot's own events are ignored; `None` ignores them for bot accounts.
-        time_limit: for one handler in inline mode, in seconds.
-        wait_consistency: wait a second before each handler runs, as gidgetlab does.
-        redactor: keeps secrets out of outcomes.
-        reporter: reports each run in inline mode.
+        gitlab: Returns a new `GitLabAPI` over the shared client.
+        ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
+        time_limit: The time that a handler may take in inline mode, in seconds.
+        wait_consistency: Whether to wait a second before each handler runs, as gidgetlab does.
+        redactor: Keeps secrets out of outcomes.
+        reporter: Reports each run in inline mode.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Worker:
         """Run one handler on an event.
 
         Args:
-            event: the event.
-            evaluation: the handler's route, which matched.
-            time_limit: in seconds.
+            event: The event.
+            evaluation: The handler's route, which matched.
+            time_limit: The time that the handler may take, in seconds.
         """
         gl = self._gitlab()
         # In an asyncio task of its own: a handler that cancels its task must not end the function.
@@ -156,7 +156,7 @@ class Worker:
         return Outcome("done")
 
     async def _whoami(self, gl: GitLabAPI) -> Account:
-        """The access token's account, requested once per process.
+        """Return the access token's account, requested once per process.
 
         https://docs.gitlab.com/api/users/#retrieve-the-current-user
         """
@@ -169,7 +169,7 @@ class Worker:
 
 
 def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
-    """The reason why an event is the bot's own; `None` if it is not."""
+    """Return the reason why an event is the bot's own; `None` if it is not."""
     own = event.user_id == account.user_id or (
         event.user_id is None and event.username == account.username
     )
@@ -187,8 +187,8 @@ async def _get_account(gl: GitLabAPI) -> Account:
     """Request the account of the access token.
 
     Raises:
-        NotRun: the owner has to act.
-        HTTPException: GitLab is down or limits its rate.
+        NotRun: The token or the URL needs the owner's action.
+        HTTPException: GitLab is down or limits the rate of requests.
     """
     try:
         return _account(await gl.getitem("/user"))

@@ -57,7 +57,7 @@ class ServeBot(Protocol):
         """Serve a bot until the test ends.
 
         Args:
-            parts: the bot, or the routers of a new bot.
+            parts: The bot, or the routers of a new bot.
         """
 
 

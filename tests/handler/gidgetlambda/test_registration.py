@@ -134,7 +134,7 @@ async def with_settings(event: Event, gl: GitLabAPI, settings: Any) -> None: ...
         (with_too_many, "missing a required argument: 'extra'"),
         (with_required_keyword, "missing a required"),
         (with_greeting, "with_greeting cannot be called with an event and gl"),
-        (with_settings, "its router has no settings: make it by Router(settings=Settings())"),
+        (with_settings, "its router has no settings: create it with Router(settings=Settings())"),
     ],
 )
 def test_rejects_a_handler_that_cannot_be_called_and_awaited(func: Any, complaint: str) -> None:
