@@ -32,8 +32,8 @@ class GitLabBot:
         secret: Overrides `GL_SECRET`.
         access_token: Overrides `GL_ACCESS_TOKEN`.
         cache: Keeps the answers of GitLab that it can confirm by `ETag`; none by default.
-        ssl_context: Used for connections to GitLab, instead of the public certificate authorities and
-            `GL_CA_FILE`.
+        ssl_context: Used for connections to GitLab instead of the public certificate authorities
+            and `GL_CA_FILE`.
         wait_consistency: Whether to wait a second before the handlers run.
         url: Overrides `GL_URL`.
         api_version: The version of GitLab's REST API.
@@ -91,7 +91,7 @@ class GitLabBot:
             kwargs: Further settings of `uvicorn.run`.
 
         Raises:
-            ModuleNotFoundError: The package uvicorn is not installed; it is not part of the Lambda package.
+            ModuleNotFoundError: The Lambda package does not contain uvicorn, which must be installed.
         """
         try:
             import uvicorn
