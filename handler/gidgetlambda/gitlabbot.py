@@ -91,7 +91,7 @@ class GitLabBot:
             kwargs: Further settings of `uvicorn.run`.
 
         Raises:
-            ModuleNotFoundError: The Lambda package does not contain uvicorn, which must be installed.
+            ModuleNotFoundError: Uvicorn, which the Lambda package does not contain, is missing.
         """
         try:
             import uvicorn
