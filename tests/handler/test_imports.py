@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gidgetlambda
-import httpx
 import pytest
 
 from tests.handler.processes import run_python
@@ -108,27 +107,10 @@ def attributes(module: str) -> set[str]:
     return {ast.unparse(node) for node in found if isinstance(node, ast.Attribute)}
 
 
-def test_retries_uses_exceptions_of_httpx_only() -> None:
-    used = {name for name in attributes("gidgetlambda.retries") if name.startswith("httpx.")}
-    assert used
-    for name in used:
-        assert issubclass(getattr(httpx, name.removeprefix("httpx.")), Exception)
-
-
 def test_only_settings_reads_the_environment() -> None:
     ways = {"os.environ", "os.environb", "os.getenv"}
     readers = {module for module in MODULES if ways & (attributes(module) | {*imports(module)})}
     assert readers == {"gidgetlambda.settings"}
-
-
-def test_only_app_imports_fastapi() -> None:
-    servers = {"fastapi", "starlette"}
-    users = {
-        module
-        for module in MODULES
-        if servers & {name.partition(".")[0] for name in imports(module)}
-    }
-    assert users == {"gidgetlambda.app"}
 
 
 # In a process of its own

@@ -165,17 +165,6 @@ async def test_reads_pages_below_a_sub_path_with_a_name_that_is_not_ascii() -> N
 # Pages
 
 
-async def test_getiter_follows_all_pages() -> None:
-    def page(request: httpx.Request) -> httpx.Response:
-        number = int(request.url.params.get("page", 1))
-        link = f'<{request.url.copy_set_param("page", number + 1)}>; rel="next"'
-        return answer(200, [number], **({"link": link} if number < 1500 else {}))
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(page))
-    pages = GitLabAPI(client, "tester").getiter("/projects")
-    assert await as_list(pages) == list(range(1, 1501))
-
-
 @pytest.mark.parametrize(
     ("url", "authorized"),
     [
@@ -317,16 +306,6 @@ async def test_react_awards_an_emoji_once(gl: GitLabAPI, in_process: Sandbox) ->
     assert await gl.react(opened(issue), "thumbsup") is None
     awards = [(award.name, award.user.username) for award in issue.awards]
     assert awards == [("thumbsup", "playground-bot")]
-
-
-async def test_react_to_a_note_event_awards_the_note(gl: GitLabAPI, in_process: Sandbox) -> None:
-    issue = in_process.open_issue("A bug")
-    note = in_process.comment(issue, "Me too")
-    data = payloads.note(issue={"iid": issue.iid})
-    data["object_attributes"]["id"] = note.id
-    await gl.react(Event(data, event="Note Hook"), "eyes")
-    assert [award.name for award in note.awards] == ["eyes"]
-    assert issue.awards == []
 
 
 async def test_react_raises_for_an_unknown_emoji(gl: GitLabAPI, in_process: Sandbox) -> None:

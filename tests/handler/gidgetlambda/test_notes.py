@@ -66,16 +66,6 @@ async def test_posts_another_comment_for_another_delivery_handler_or_key(
     assert texts_on(issue) == ["one", "two", "three", "four"]
 
 
-async def test_finds_a_comment_behind_a_hundred_others(
-    gl: GitLabAPI, in_process: Sandbox, issue: Issue, path: str
-) -> None:
-    await gl.comment(path, "Thanks!")
-    for number in range(120):
-        in_process.comment(issue, str(number))
-    await gl.comment(path, "Thanks!")
-    assert texts_on(issue).count("Thanks!") == 1
-
-
 async def test_looks_for_a_comment_for_60_days_and_for_a_standing_one_forever(
     gl: GitLabAPI, in_process: Sandbox, issue: Issue, path: str
 ) -> None:
@@ -165,15 +155,6 @@ async def test_quick_actions_alone_create_no_note(gl: GitLabAPI, issue: Issue, p
     await gl.comment(path, "/close")
     assert issue.state == "closed"
     assert texts_on(issue) == []
-
-
-async def test_posts_a_text_with_a_quick_action_once(
-    gl: GitLabAPI, issue: Issue, path: str
-) -> None:
-    for _ in range(2):
-        await gl.comment(path, "Done.\n/close")
-    assert issue.state == "closed"
-    assert len(texts_on(issue)) == 1
 
 
 async def test_marks_every_note_of_a_run_whichever_method_posts_it(

@@ -75,11 +75,6 @@ def test_broken_json_raises_gitlab_broken(body: bytes) -> None:
     assert error.value.status_code == 200
 
 
-def test_head_returns_the_headers() -> None:
-    headers = {"content-type": "application/json", "x-total": "7"}
-    assert decipher_response(200, headers, b"", method="HEAD")[0] == headers
-
-
 # Errors
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from gidgetlambda import GitLabBroken, GitLabException, RateLimitExceeded, TryAgain
+from gidgetlambda import GitLabBroken, RateLimitExceeded, TryAgain
 from gidgetlambda.errors import (
     BadRequest,
     GraphQLAuthorizationFailure,
@@ -12,9 +12,7 @@ from gidgetlambda.errors import (
     MalformedTask,
     NotRun,
     OutOfTime,
-    QueueUnavailable,
     SettingsError,
-    TaskTooLarge,
     UnknownHandler,
 )
 from gidgetlambda.retries import DAY, HOUR, MINUTE, Try, pause
@@ -162,8 +160,3 @@ def test_a_failure_that_needs_the_owners_action_is_retried_for_13_days(
 def test_try_again_refuses_a_delay_that_is_not_a_number(after: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         TryAgain(after=after)  # type: ignore[arg-type]
-
-
-def test_no_handler_catches_control_flow_as_a_gitlab_exception() -> None:
-    internal = (OutOfTime, NotRun, TaskTooLarge, MalformedTask, UnknownHandler, QueueUnavailable)
-    assert not any(issubclass(kind, GitLabException) for kind in (TryAgain, *internal))

@@ -6,7 +6,6 @@ from unittest.mock import AsyncMock
 import pytest
 from gidgetlambda import Event, GitLabAPI, Router
 from gidgetlambda.router import EVENT_TYPES, AsyncCallback
-from gidgetlambda.task import Task
 
 from tests.handler import payloads
 
@@ -242,14 +241,6 @@ def test_names_a_route_and_keeps_its_identity(
     assert route.is_called(name)
     assert route.is_called(route.identity)
     assert not route.is_called("another")
-
-
-def test_a_renamed_handler_keeps_the_group_and_the_deduplication_id_of_its_tasks() -> None:
-    before = Task(an_event(), "first", received=0.0)
-    (route,) = routed(name="present", formerly="first").routes
-    task = Task(an_event(), route.name, received=0.0, identity=route.identity)
-    assert (task.group, task.deduplication_id) == (before.group, before.deduplication_id)
-    assert Task.decode(task.encode()).handler == "present"
 
 
 def test_runs_one_function_once_per_event() -> None:

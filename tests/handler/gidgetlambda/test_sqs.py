@@ -182,13 +182,6 @@ async def test_gives_up_a_silent_queue_in_time_for_gitlab(queue: Queue, sqs: Sqs
         await queue.send(some_messages(1))
 
 
-async def test_gives_up_a_missing_queue(sqs: Sqs, client: httpx.AsyncClient) -> None:
-    queue = open_queue(client, "http://127.0.0.1:9/1/tasks.fifo", sqs.owner.environment())
-
-    with pytest.raises(QueueUnavailable, match="ConnectError"):
-        await queue.send(some_messages(1))
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"<html>", b'{"Successful": []}', b'{"Successful": [{"Id": "1"}]}']
 )
