@@ -142,15 +142,6 @@ async def test_ignores_a_marker_that_somebody_else_wrote(
     assert texts_on(issue) == ["Not the bot", "Thanks!"]
 
 
-async def test_ignores_a_marker_within_a_quoted_text(
-    gl: GitLabAPI, issue: Issue, path: str
-) -> None:
-    forged = Origin("d-2", "m:h", BOT_ID).comment_identity(path, "", standing=False)
-    await gl.comment(path, f"You said: <!-- gidgetlambda {forged} -->")
-    await for_run(gl, delivery="d-2").comment(path, "Thanks!")
-    assert texts_on(issue)[-1] == "Thanks!"
-
-
 async def test_quick_actions_alone_create_no_note(gl: GitLabAPI, issue: Issue, path: str) -> None:
     await gl.comment(path, "/close")
     assert issue.state == "closed"

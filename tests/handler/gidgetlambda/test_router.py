@@ -251,12 +251,12 @@ def test_runs_one_function_once_per_event() -> None:
 
 
 @dataclass
-class Greeter:
+class EqualGreeter:
     async def greet(self, event: Event, gl: GitLabAPI) -> None: ...
 
 
 def test_a_bound_method_is_one_handler_per_object() -> None:
-    one, equal = Greeter(), Greeter()
+    one, equal = EqualGreeter(), EqualGreeter()
     router = Router()
     router.add(one.greet, "Issue Hook")
     router.add(one.greet, "Issue Hook", action="open")
@@ -265,7 +265,7 @@ def test_a_bound_method_is_one_handler_per_object() -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
+class PluginSettings:
     text: str = "Hello"
 
 
@@ -273,7 +273,7 @@ HANDLER, NAMESAKE = new_handler(), new_handler()
 
 
 def plugin(func: AsyncCallback, text: str = "Hello", **conditions: Any) -> Router:
-    router = Router(name="plugin", settings=Settings(text))
+    router = Router(name="plugin", settings=PluginSettings(text))
     router.add(func, "Issue Hook", **conditions)
     return router
 

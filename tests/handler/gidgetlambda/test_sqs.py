@@ -97,12 +97,6 @@ async def test_sends_any_number_of_messages(
     assert bodies(sqs, url) == [message.body for message in messages]
 
 
-async def test_sends_no_request_without_messages(sqs: Sqs, queue: Queue) -> None:
-    sqs.faults.choose = lambda action: Fault.BROKEN
-
-    await queue.send([])
-
-
 async def test_uses_the_queues_url_without_an_endpoint(
     sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
 ) -> None:
@@ -197,11 +191,6 @@ async def test_trusts_only_an_answer_that_names_the_message(content: bytes) -> N
 async def test_reports_a_character_that_sqs_rejects(queue: Queue, character: str) -> None:
     with pytest.raises(QueueUnavailable, match="Invalid characters found"):
         await queue.send([Message(character, "g", "d")])
-
-
-async def test_reports_a_missing_permission(queue: Queue) -> None:
-    with pytest.raises(QueueUnavailable, match=r"403 AccessDenied.*sqs:ChangeMessageVisibility"):
-        await queue.delay("any", 10)
 
 
 async def test_hides_the_request_that_sqs_quotes() -> None:
