@@ -1,4 +1,4 @@
-"""The public names, as a module finds them that was written for gidgetlab 2.1."""
+"""The public names, for a module that was written for gidgetlab 2.1."""
 
 import http
 import inspect
@@ -132,7 +132,7 @@ def test_exceptions_form_the_documented_tree() -> None:
     assert parents == {name: (one,) for one, names in TREE.items() for name in names.split()}
 
 
-# A module for gidgetlab after its import line was changed
+# A module for gidgetlab with a changed import line
 
 MODULE = """
 import gidgetlambda as gidgetlab

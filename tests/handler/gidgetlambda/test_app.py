@@ -1,7 +1,7 @@
 """Deliveries and their answers, as the README's table lists them.
 
-The doors differ only in how they carry headers and bytes. Only the rows that depend on these pass
-through every door; everything else passes through one door, the HTTP API of a deployment.
+The doors differ only in how they carry headers and bytes. The rows that depend on these pass
+through every door, all others through the HTTP API of a deployment.
 """
 
 import base64
@@ -95,7 +95,7 @@ BOTH = TOKEN | SIGNING
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """A case of the table: the settings, the delivery and the answer."""
+    """A row of the table: the settings, the delivery and the answer."""
 
     name: str
     settings: dict[str, str]

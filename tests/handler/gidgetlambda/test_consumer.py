@@ -1,6 +1,6 @@
-"""Queued tasks, with SQS and GitLab over HTTP; the time of the queue is that of a clock.
+"""Queued tasks, with SQS and GitLab over HTTP. A clock sets the time of the queue.
 
-`test_retries` shows the decision for each error, `test_worker` the outcome of each handler.
+`test_retries` tests the decision for each error, `test_worker` the outcome of each handler.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class QueuedBot:
         return self.poller.drain()
 
     def settle(self, *, within: float = 14 * DAY) -> list[Invocation]:
-        """Run all tasks, and skip the time until they are visible."""
+        """Run all tasks; skip the time until they are visible."""
         return self.poller.settle(within=within)
 
 
@@ -101,7 +101,7 @@ class QueuedBot:
 def deploy(
     in_process: Sandbox, faults: Faults, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., QueuedBot]]:
-    """Returns a version of the bot; all versions have the same queues."""
+    """Deploys versions of the bot, which share their queues."""
     for name, value in stack.environment("WorkFunction").items():
         monkeypatch.setenv(name, value)
     with ExitStack() as exits:
@@ -139,7 +139,7 @@ def texts_on(issue: Issue) -> list[str]:
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The names of the metrics that were printed."""
+    """Return the names of the printed metrics."""
     lines = [json.loads(line)["_aws"] for line in capsys.readouterr().out.splitlines()]
     return [line["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines]
 
@@ -367,7 +367,7 @@ def test_only_the_tasks_of_its_own_group_wait_for_a_retried_task(queued: QueuedB
 
 
 def test_a_batch_stops_at_a_message_that_is_redelivered(queued: QueuedBot) -> None:
-    """The template's batches contain one message; a larger one keeps the order all the same."""
+    """The template sets batches of one message; larger batches keep the order too."""
     ran: list[str] = []
 
     async def handler(event: Event, gl: GitLabAPI) -> None:

@@ -47,7 +47,7 @@ def test_formats_the_exception_that_a_handler_logs() -> None:
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_no_level_logs_the_session_token(level: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_the_session_token_at_no_level(level: int, caplog: pytest.LogCaptureFixture) -> None:
     set_level(level)
     caplog.set_level(logging.DEBUG)  # Lambda's root logger writes every line that reaches it
     aws = AwsSettings("eu-west-1", None, "AKIDEXAMPLE", "secret-key", "session-token")

@@ -31,13 +31,13 @@ def gl(in_process: Sandbox) -> GitLabAPI:
 
 
 def texts_on(noteable: Any) -> list[str]:
-    """The texts of the notes without their markers."""
+    """Return the texts of the notes without their markers."""
     notes = [note.body for note in noteable.notes if not note.system]
     return [body.partition("\n\n<!-- gidgetlambda ")[0] for body in notes]
 
 
 def record_methods(gl: GitLabAPI) -> list[str]:
-    """The methods of all further requests."""
+    """Return a list that grows by the method of each further request."""
     methods: list[str] = []
 
     async def record(request: httpx.Request) -> None:

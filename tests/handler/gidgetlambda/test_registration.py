@@ -1,4 +1,4 @@
-"""Registration as the author of a bot meets it: through `Router.register` and `Router.add`."""
+"""Registration through `Router.register` and `Router.add`."""
 
 import functools
 import re
@@ -71,7 +71,7 @@ GREETING = functools.partial(with_greeting, "Hi")
         (AsyncMock(), "AsyncMock"),
     ],
 )
-async def test_accepts_and_names_everything_that_can_be_awaited(func: Any, name: str) -> None:
+async def test_accepts_and_names_every_awaitable_handler(func: Any, name: str) -> None:
     router, named = Router(), Router(name="plugin")
     router.add(func, "Issue Hook")
     named.add(func, "Issue Hook")
@@ -91,7 +91,9 @@ async def opened(event, gl): ...
 
 
 @pytest.mark.parametrize("module", ["__main__", "bot"])
-def test_names_a_handler_alike_in_a_script_and_in_a_module(tmp_path: Path, module: str) -> None:
+def test_a_handler_has_the_same_name_in_a_script_and_in_a_module(
+    tmp_path: Path, module: str
+) -> None:
     path = tmp_path / "bot.py"
     path.write_text(SCRIPT)
     (route,) = runpy.run_path(str(path), run_name=module)["bot"].router.routes

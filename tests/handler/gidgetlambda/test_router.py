@@ -30,7 +30,7 @@ async def nothing(event: Event, gl: GitLabAPI) -> None: ...
 
 
 def new_handler() -> AsyncCallback:
-    """A new function; all of them have the same qualified name."""
+    """Return a new function. All new functions have the same qualified name."""
 
     async def handler(event: Event, gl: GitLabAPI, settings: Any = None) -> None: ...
 

@@ -100,7 +100,7 @@ def test_rejects_a_setting_that_the_router_does_not_have() -> None:
 
 
 def with_default(hint: Any, default: Any) -> Any:
-    """An instance of a dataclass with one field, `setting`."""
+    """Return an instance of a dataclass with one field, `setting`."""
     fields = [("setting", hint, field(default_factory=lambda: default))]
     return make_dataclass("Given", fields, frozen=True)()
 

@@ -1,4 +1,4 @@
-"""The queue's client against SQS over HTTP and its faults."""
+"""The queue's client, against SQS over HTTP and its faults."""
 
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
@@ -169,7 +169,7 @@ async def test_reports_the_answer_of_sqs_after_three_tries(
     assert len(sqs.faults.happened) == 3
 
 
-async def test_gives_up_a_silent_queue_in_time_for_gitlab(queue: Queue, sqs: Sqs) -> None:
+async def test_gives_up_on_a_silent_queue_before_gitlab_does(queue: Queue, sqs: Sqs) -> None:
     sqs.faults.add("SendMessageBatch", Fault.SILENT, times=3)
 
     with anyio.fail_after(8), pytest.raises(QueueUnavailable, match=r"ReadTimeout|in time"):
@@ -179,7 +179,7 @@ async def test_gives_up_a_silent_queue_in_time_for_gitlab(queue: Queue, sqs: Sqs
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"<html>", b'{"Successful": []}', b'{"Successful": [{"Id": "1"}]}']
 )
-async def test_trusts_only_an_answer_that_names_the_message(content: bytes) -> None:
+async def test_requires_an_answer_that_names_the_message(content: bytes) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=content))
     async with httpx.AsyncClient(transport=transport) as client:
         queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", {})

@@ -43,7 +43,7 @@ def a_task(
 # The body of a message
 
 
-def test_decodes_what_it_encoded() -> None:
+def test_decodes_an_encoded_task() -> None:
     sent = a_task()
     arrived = Task.decode(sent.encode())
 
@@ -171,7 +171,7 @@ MEMBER = {"event_name": "user_add_to_group", "group_id": 4}
     ],
     ids=["branch", "branches", "pipeline and job", "pipelines", "project", "deliveries"],
 )
-def test_events_without_a_target_share_the_group_of_the_next_larger_thing(
+def test_events_without_a_target_share_the_group_of_their_pipeline_ref_or_project(
     one: Any, other: Any, together: bool
 ) -> None:
     assert (group(one) == group(other, delivery="d-2")) is together

@@ -38,7 +38,7 @@ MARKER = f"<!-- gidgetlambda {markers.identity('any')} -->"
 
 @pytest.fixture
 async def open_bot(in_process: Sandbox, faults: Faults) -> AsyncIterator[OpenBot]:
-    """Returns a bot at a sandbox, which it reaches through `faults`."""
+    """Opens bots that reach the sandbox through `faults`."""
     async with contextlib.AsyncExitStack() as stack:
 
         def open_with(token: str = BOT_TOKEN, **options: Any) -> GitLabBot:
@@ -73,7 +73,7 @@ async def nothing(event: Event, gl: GitLabAPI) -> None:
 
 
 async def run_all(bot: GitLabBot, event: Event) -> dict[str, Outcome]:
-    """The outcomes of an event's handlers, by the names of the functions."""
+    """Run an event's handlers; return their outcomes by the names of the functions."""
     matched = [evaluation for evaluation in bot.router.explain(event) if evaluation.matched]
     outcomes = await bot.runtime.worker.run_all(event, matched)
     return {re.split("[.:]", name)[-1]: outcome for name, outcome in outcomes.items()}
