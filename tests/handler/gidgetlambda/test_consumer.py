@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot, TryAgain
-from gidgetlambda.consumer import Consumer
+from gidgetlambda.consumer import Consumer, ReceivedMessage
 from gidgetlambda.task import MESSAGE_LIMIT, PARKING_RESERVE, Message, Parking, Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
@@ -375,26 +375,17 @@ def test_a_batch_stops_at_a_message_that_is_redelivered(queued: QueuedBot) -> No
         if event.delivery_id == "second":
             raise TryAgain(after=60)
 
-    def record(delivery: str) -> dict[str, Any]:
-        return {
-            "messageId": delivery,
-            "receiptHandle": delivery,
-            "body": queued.queue(name, delivery=delivery).encode(),
-            "attributes": {
-                "ApproximateReceiveCount": "1",
-                "SentTimestamp": f"{time.time() * 1000:.0f}",
-            },
-        }
+    async def consume(messages: list[ReceivedMessage]) -> list[str]:
+        failures = await Consumer(queued.bot.runtime).consume(messages, time.monotonic() + 60)
+        await queued.bot.aclose()
+        return failures
 
-    name = queued.handle(handler)
-    records = [record(delivery) for delivery in ("first", "second", "third")]
-    consumer = Consumer(queued.bot.runtime)
-    answer = consumer({"Records": records}, None)
-    consumer.close()
-
+    name, now = queued.handle(handler), time.time()
+    deliveries = ("first", "second", "third")
+    bodies = {delivery: queued.queue(name, delivery=delivery).encode() for delivery in deliveries}
+    messages = [ReceivedMessage(one, one, body, "g", now, 1) for one, body in bodies.items()]
+    assert asyncio.run(consume(messages)) == ["second", "third"]
     assert ran == ["first", "second"]
-    failures = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-    assert failures == ["second", "third"]
 
 
 # Faults of the queue

@@ -258,10 +258,7 @@ async def test_no_handler_runs_until_gitlab_returns_the_account(
     [
         ("", BOT_TOKEN, opened(by=BOT), "ignored"),
         ("", BOT_TOKEN, opened(by=ALICE), "done"),
-        ("", BOT_TOKEN, commented(f"Thanks!\n\n{MARKER}", BOT), "ignored"),
-        ("", BOT_TOKEN, commented(f"Forged\n\n{MARKER}", BOB), "done"),
         ("", ALICE_TOKEN, opened(by=ALICE), "done"),
-        ("", ALICE_TOKEN, commented("I mean it", ALICE), "done"),
         ("", ALICE_TOKEN, commented(f"Thanks!\n\n{MARKER}", ALICE), "ignored"),
         ("true", BOT_TOKEN, opened(by=BOT), "ignored"),
         ("true", ALICE_TOKEN, opened(by=ALICE), "ignored"),
@@ -302,6 +299,7 @@ async def test_own_events_run_only_the_handlers_that_take_them(
         (Event({"event_name": "user_add_to_group", "user_id": 2}, event="Member Hook"), 1, False),
         (commented(f"x {MARKER}", {"id": 3}, author_id=2, action="update"), False, True),
         (commented(f"{MARKER} x", ALICE), False, False),
+        (commented(f"Forged\n\n{MARKER}", BOB), False, False),
         (Event({"object_kind": "note", "object_attributes": None}, event="Note Hook"), True, False),
     ],
 )
