@@ -1,6 +1,6 @@
 """GitLabAPI: GitLab's REST and GraphQL APIs over httpx.
 
-`transport` sends the requests, `response` interprets the answers, `notes` keeps the bot's comments.
+`transport` sends the requests, `response` interprets the answers, and `notes` posts comments once.
 
 https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/graphql/
 """
@@ -84,7 +84,7 @@ class GitLabAPI:
 
     @property
     def unanswered_write(self) -> bool:
-        """Whether GitLab may still act on a request of this API whose answer never came."""
+        """Whether GitLab may still act on a write of this API whose answer never came."""
         return self._transport.unanswered_writes > 0
 
     async def getitem(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -119,7 +119,9 @@ class GitLabAPI:
                 yield item
             params = None  # the link contains them
             if more == page:
-                raise GitLabException(f"the next page of {url} is the page itself")
+                raise GitLabException(
+                    f"GitLab's link to the next page of {url} leads to the page itself"
+                )
 
     async def head(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         """HEAD: return the headers of the answer to a GET."""
@@ -191,11 +193,13 @@ class GitLabAPI:
             run = notes.Notes(self, self._origin)
             return await run.comment(path, body, key=key, update=update)
         if update:
-            raise GitLabException("comment(update=True) needs an event; a script has none")
+            raise GitLabException(
+                "comment(update=True) needs a handler's run: omit `update` in a script"
+            )
         return await notes.create(self, path, body)
 
     async def reply(self, event: Event, body: str, *, key: str = "") -> Any:
-        """Comment, at most once, on the thing that the event is about; return the note.
+        """Comment at most once on the event's subject; return the note.
 
         Args:
             event: The event.
@@ -203,18 +207,18 @@ class GitLabAPI:
             key: As for `comment`; by default, the number of this call in the handler's run.
 
         Raises:
-            NoTarget: The event is about nothing that can be commented on.
+            NoTarget: The event has no subject that can be commented on.
         """
         ordinal = f"reply {next(self._replies)}"
         if event.target_path is None:
             raise NoTarget(
-                f"a {event.event!r} event is about nothing that can be commented on: "
+                f"a {event.event!r} event has no subject that can be commented on: "
                 "check event.target_path first, or name the target: gl.comment(path, …)"
             )
         return await self.comment(event.target_path, body, key=key or ordinal)
 
     async def react(self, event: Event, name: str) -> Any:
-        """Award an emoji to the thing that the event is about, or to its note.
+        """Award an emoji to the event's note, else to its subject.
 
         https://docs.gitlab.com/api/emoji_reactions/
 
@@ -226,11 +230,11 @@ class GitLabAPI:
             The award, or `None` if the emoji was there already.
 
         Raises:
-            NoTarget: The event is about nothing that an emoji can be awarded to.
+            NoTarget: The event has no subject that an emoji can be awarded to.
         """
         if event.awardable_path is None:
             raise NoTarget(
-                f"a {event.event!r} event is about nothing that an emoji can be awarded to: "
+                f"a {event.event!r} event has no subject that an emoji can be awarded to: "
                 "check event.awardable_path first"
             )
         try:

@@ -1,7 +1,7 @@
-"""Worker: runs handlers, each within its time limit and with an outcome of its own.
+"""Worker: runs handlers, each within its time limit and with its own outcome.
 
-It also prevents loops: it asks GitLab once for the account of the access token, and keeps the bot's
-own events from handlers that were not registered for them.
+It also prevents loops: it requests the account of the access token once, and keeps the bot's own
+events from handlers that are not registered for them.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .router import Evaluation
 
 
-NO_GITLAB = "is GL_URL the address of a GitLab?"
+NO_GITLAB = "check that GL_URL is the address of a GitLab"
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ async def _get_account(gl: GitLabAPI) -> Account:
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise NotRun(
-                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request})"
+                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); set a valid one"
             ) from error
         raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 

@@ -292,9 +292,9 @@ async def test_each_reply_of_a_run_is_posted_once(in_process: Sandbox) -> None:
 async def test_reply_and_react_raise_without_a_target() -> None:
     gitlab = ScriptedGitLab(answer())
     push = Event(payloads.push(), event="Push Hook")
-    with pytest.raises(NoTarget, match="'Push Hook' event is about nothing that can be commented"):
+    with pytest.raises(NoTarget, match="'Push Hook' event has no subject that can be commented"):
         await for_run(gitlab.api()).reply(push, "Hello")
-    with pytest.raises(NoTarget, match="nothing that an emoji can be awarded to"):
+    with pytest.raises(NoTarget, match="no subject that an emoji can be awarded to"):
         await gitlab.api().react(push, "thumbsup")
     assert gitlab.requests == []
 

@@ -169,5 +169,5 @@ async def test_a_script_posts_each_comment_without_a_marker(
     for _ in range(2):
         await gl.comment(path, "Hi")
     assert [note.body for note in issue.notes] == ["Hi", "Hi"]
-    with pytest.raises(GitLabException, match="needs an event; a script has none"):
+    with pytest.raises(GitLabException, match="omit `update` in a script"):
         await gl.comment(path, "Hi", update=True)

@@ -227,12 +227,12 @@ SPENT = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": 
 @pytest.mark.parametrize(
     ("fault", "kind", "because"),
     [
-        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url})"),
+        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url}); set"),
         (refused(403), NotRun, "GitLab does not accept GL_ACCESS_TOKEN"),
-        (refused(404), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(301), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(200, JSON, "[]"), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(200, {"content-type": "text/html"}, "<html>"), NotRun, "the address of a GitLab?"),
+        (refused(404), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(301), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(200, JSON, "[]"), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(200, {"content-type": "text/html"}, "<html>"), NotRun, "the address of a GitLab"),
         (refused(403, {**SPENT, "retry-after": "900"}), RateLimitExceeded, "403"),
         (refused(500), GitLabBroken, "500"),
     ],
