@@ -197,7 +197,7 @@ async def _get_account(gl: GitLabAPI) -> Account:
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise NotRun(
-                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); set a valid one"
+                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); replace it"
             ) from error
         raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 

@@ -105,7 +105,6 @@ def test_accepts_json_in_utf_8(content_type: str) -> None:
         b"[]",
         b'"text"',
         b"null",
-        b"1",
         b"{} {}",
         b'{"a": NaN}',
         b'{"a": -Infinity}',

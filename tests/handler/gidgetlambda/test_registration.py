@@ -62,7 +62,6 @@ GREETING = functools.partial(with_greeting, "Hi")
         (Greeter(), "Greeter"),
         (GREETING, "with_greeting"),
         (functools.partial(GREETING), "with_greeting"),
-        (functools.partial(Greeter().greet), "Greeter.greet"),
         (functools.partial(Greeter()), "Greeter"),
         (passes_on(handler), "handler"),
         (passes_on(passes_on(handler)), "handler"),

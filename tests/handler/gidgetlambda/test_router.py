@@ -243,13 +243,6 @@ def test_names_a_route_and_keeps_its_identity(
     assert not route.is_called("another")
 
 
-def test_runs_one_function_once_per_event() -> None:
-    router = Router(routed(), routed(action="open"), routed("*"))
-    assert len(router.routes) == 3
-    assert len(router.match(an_event())) == 1
-    assert len(router.match(an_event("Push Hook"))) == 1
-
-
 @dataclass
 class EqualGreeter:
     async def greet(self, event: Event, gl: GitLabAPI) -> None: ...

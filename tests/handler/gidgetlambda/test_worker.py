@@ -227,7 +227,7 @@ SPENT = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": 
 @pytest.mark.parametrize(
     ("fault", "kind", "because"),
     [
-        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url}); set"),
+        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url}); replace"),
         (refused(403), NotRun, "GitLab does not accept GL_ACCESS_TOKEN"),
         (refused(404), NotRun, "GL_URL is the address of a GitLab"),
         (refused(301), NotRun, "GL_URL is the address of a GitLab"),
