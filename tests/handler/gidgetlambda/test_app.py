@@ -17,10 +17,12 @@ import httpx
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot, __version__
 from gidgetlambda.app import BODY_LIMIT
+from gidgetlambda.task import Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 from infra.sandbox.webhooks import sign
+from infra.testing.stack import Stack
 from tests.handler import payloads
 from tests.handler.doors import DOORS, Door
 
@@ -263,6 +265,28 @@ def test_says_why_each_handler_ignores_a_delivery(bot: GitLabBot, client: httpx.
     assert "closed: action is 'open', not 'close'; " in answer.json()["because"]
     assert "titled: title is '***" in answer.json()["because"]
     assert BOT_TOKEN not in answer.text
+
+
+def test_queues_a_renamed_handler_under_its_first_name(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack.environment("ReceiveFunction").items():
+        monkeypatch.setenv(name, value)
+    bot = GitLabBot("tester")
+
+    @bot.router.register("Issue Hook", name="present", formerly="first")
+    async def takes_issues(event: Event, gl: GitLabAPI) -> None:
+        raise AssertionError
+
+    with http_api(bot) as client:
+        answer = client.post("/", headers=tokened("the-webhook-secret"), content=ISSUE)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.json()["handlers"] == ["present"]
+    (message,) = stack.sqs.messages(stack.queue())
+    task = Task.decode(message.body)
+    first = Task(task.event, "first", task.received)
+    assert task.handler == "present"
+    assert (message.group, message.deduplication_id) == (first.group, first.deduplication_id)
 
 
 def shared_payloads() -> Iterator[tuple[str, str, bytes]]:
