@@ -1,4 +1,4 @@
-"""Notes: find, create and update the bot's own notes, each at most once.
+"""Notes: finds and updates the bot's own notes, and creates each at most once.
 
 A note is found again by its marker, however often a task is retried, resent or replayed.
 

@@ -159,7 +159,7 @@ def _layers(func: Any) -> list[Any]:
 
 
 def _wrapped(func: Any) -> Any:
-    # A mock has every attribute; only an entry of its own dictionary was set by somebody.
+    # A mock has every attribute; its dictionary contains only those that were set.
     return getattr(func, "__dict__", {}).get("__wrapped__")
 
 

@@ -1,4 +1,4 @@
-"""Response: turn a response of GitLab's API into data, rate limit and next page, or an exception.
+"""Response: turns an answer of GitLab into data, rate limit and next page, or into an exception.
 
 This module performs no I/O; `gitlab` sends the requests. It reads the clock to compute
 `RateLimitExceeded.retry_after`.

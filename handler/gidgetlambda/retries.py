@@ -86,7 +86,7 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
         case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
-        # These need the owner's action. GitLab answers 401 to every request of an expired token.
+        # These need the owner's action. GitLab answers 401 to every request with an expired token.
         case (
             NotRun()
             | SettingsError()

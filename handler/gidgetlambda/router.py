@@ -415,7 +415,7 @@ def _describe_value(actual: Any) -> str:
 
 
 def _similar(event_type: str) -> str | None:
-    # Imported here: a bot without a typing error does not pay for it at each cold start.
+    # Imported here: only a bot with a misspelled event type pays for it at each cold start.
     import difflib
 
     return next(iter(difflib.get_close_matches(event_type, EVENT_TYPES, n=1)), None)

@@ -1,4 +1,4 @@
-"""The queue: send messages to SQS, and delay the next attempt of one.
+"""SQS: sends messages to a queue, and delays the next try of a received message.
 
 The requests are signed HTTP over httpx, in SQS's JSON protocol: boto3 would cost a quarter of a
 second at each cold start. botocore, which signs, is part of the Lambda runtime and not of the
@@ -110,7 +110,7 @@ class Queue:
         raise QueueUnavailable(f"the queue did not accept {len(pending)} messages: {because}")
 
     async def delay(self, receipt_handle: str, seconds: float) -> None:
-        """Delay the next attempt of a message that was received.
+        """Delay the next try of a received message.
 
         Args:
             receipt_handle: SQS's handle of the received copy.

@@ -1,8 +1,8 @@
 """Task: one event for one handler, and its form on the queue.
 
 A task on the queue is ASCII JSON, since SQS refuses some characters that a payload may contain. It
-is deflated if it does not fit otherwise. Of a delivery it holds the payload and the headers of an
-allow-list, and no secret. This module performs no I/O.
+is deflated if it does not fit otherwise. It contains the payload of a delivery and the headers on
+an allow-list, but no secret. This module performs no I/O.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """

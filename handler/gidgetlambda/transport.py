@@ -77,7 +77,7 @@ class Transport:
                     raise
             else:
                 requested = _requested_pause(method, response, pause)
-                # Not less than `pause`: "Retry-After: 0" could go on forever.
+                # Not less than `pause`: "Retry-After: 0" could repeat it forever.
                 if requested is None or max(requested, pause) > patience:
                     return response
                 pause = max(requested, pause)
