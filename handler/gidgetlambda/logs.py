@@ -164,7 +164,7 @@ class Reporter:
 class LineFormatter(logging.Formatter):
     """Formats a record as one line with its fields: `INFO task handler=… outcome=done`.
 
-    A traceback follows on lines of its own. No other field can begin a line, because a payload's
+    A traceback follows on separate lines. No other field can begin a line, because a payload's
     text could then imitate one.
     """
 

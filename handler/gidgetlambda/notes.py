@@ -125,7 +125,7 @@ class Notes:
 
 
 async def create(requests: Requests, path: str, text: str) -> Any:
-    """Create a note on a target; commits have an endpoint of their own."""
+    """Create a note on a target; commits have a separate endpoint."""
     if _is_commit(path):
         return await requests.send("POST", f"{path}/comments", {"note": text})
     return await requests.send("POST", f"{path}/notes", {"body": text})

@@ -90,8 +90,8 @@ class Task:
     def parked(self, parking: Parking, message_id: str) -> Message:
         """Return the message that parks this task.
 
-        It is in a group of its own, so that all parked tasks can be listed. A task that was parked
-        before keeps the group that it first came from.
+        Each parked task has a separate group, so that all of them can be listed. A task that was
+        parked before keeps the group that it first came from.
 
         Args:
             parking: The circumstances.

@@ -96,7 +96,7 @@ class Worker:
             time_limit: The time that the handler may take, in seconds.
         """
         gl = self._gitlab()
-        # In an asyncio task of its own: a handler that cancels its task must not end the function.
+        # In a separate asyncio task: a handler that cancels its task must not end the function.
         running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
         try:
             await asyncio.wait({running})

@@ -1,4 +1,4 @@
-"""Code in a process of its own, where `import bot` imports the sample bot."""
+"""Code in a separate process, where `import bot` imports the sample bot."""
 
 import os
 import subprocess

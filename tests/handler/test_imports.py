@@ -113,7 +113,7 @@ def test_only_settings_reads_the_environment() -> None:
     assert readers == {"gidgetlambda.settings"}
 
 
-# In a process of its own
+# In a separate process
 
 
 def test_a_bot_imports_no_server_and_no_aws_library() -> None:

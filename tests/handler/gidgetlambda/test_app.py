@@ -358,7 +358,7 @@ def records(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, An
     return [record.__dict__ for record in caplog.records if record.message == message]
 
 
-def test_logs_each_delivery(
+def test_logs_each_delivery_and_each_task(
     bot: GitLabBot, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     @bot.router.register("Issue Hook")
@@ -376,6 +376,9 @@ def test_logs_each_delivery(
     assert accepted["milliseconds"] >= 0
     assert (refused["outcome"], refused["status"]) == ("refused", 401)
     assert "X-Gitlab-Token" in refused["because"]
+    (task,) = records(caplog, "task")
+    assert (task["delivery"], task["handler"]) == ("d1", bot.router.routes[0].name)
+    assert (task["outcome"], task["attempt"]) == ("done", 1)
     assert not any(secret in str(each) for secret in SECRETS for each in (accepted, refused))
 
 

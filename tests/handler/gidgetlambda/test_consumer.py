@@ -444,6 +444,7 @@ def test_logs_and_counts_each_try_without_secrets(
     assert "the next try is in 60 s" in retrying["because"]
     assert (parked["outcome"], parked["attempt"]) == ("parked", 2)
     assert parked["because"] == "ValueError: the token is ***"
+    assert "raise ValueError" in parked["traceback"]
     assert metrics(capsys) == ["Retrying", "Parked", "AgeAtFurtherTry"]
     (task,) = queued.parked
     assert BOT_TOKEN not in f"{lines} {task.encode()}"
