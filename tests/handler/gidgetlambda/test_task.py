@@ -166,12 +166,21 @@ MEMBER = {"event_name": "user_add_to_group", "group_id": 4}
     [
         (payloads.push(), payloads.push(user_id=9), True),
         (payloads.push(), payloads.push(ref="refs/heads/other"), False),
+        (payloads.push(ref="\ud800"), payloads.push(ref="\ud800"), True),
         (PIPELINE, JOB, True),
         (PIPELINE, {**JOB, "pipeline_id": 6}, False),
         (WIKI, {**WIKI, "user": {}}, True),
         (MEMBER, MEMBER, False),
     ],
-    ids=["branch", "branches", "pipeline and job", "pipelines", "project", "deliveries"],
+    ids=[
+        "branch",
+        "branches",
+        "lone surrogate",
+        "pipeline and job",
+        "pipelines",
+        "project",
+        "deliveries",
+    ],
 )
 def test_events_without_a_target_share_the_group_of_their_pipeline_ref_or_project(
     one: Any, other: Any, together: bool
