@@ -1,7 +1,7 @@
 """The tests of this deployment's bot: change them along with `handler/bot.py`.
 
-`serve_bot(bot)` serves the bot and sends it every webhook of the sandbox GitLab. In the sandbox,
-people open issues, comment, merge and push: see `infra/sandbox/sandbox.py`.
+`serve_bot(bot)` serves the bot and sends it every webhook of the sandbox GitLab, where people open
+issues, comment, merge and push: see `infra/sandbox/sandbox.py`.
 """
 
 from bot import bot

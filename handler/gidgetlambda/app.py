@@ -1,4 +1,4 @@
-"""create_app: the FastAPI application of a bot, with its routes and its answers.
+"""App: the FastAPI application of a bot, with its routes and its answers.
 
 `delivery` authenticates a delivery, and the router finds the handlers for its event. Here the event
 becomes tasks on the queue, or, in inline mode, the handlers run while GitLab waits. GitLab disables
@@ -58,7 +58,7 @@ class Answer:
     handlers: dict[str, str] | list[str] | None = None
 
     def response(self, redactor: Redactor) -> Response:
-        """The answer as small JSON, which GitLab shows to the webhook's owner."""
+        """Return the answer as small JSON, which GitLab shows to the webhook's owner."""
         body: dict[str, Any] = {"status": self.status}
         if self.because is not None:
             body["because"] = self.because
@@ -71,7 +71,7 @@ class Answer:
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    """The application that receives a bot's deliveries.
+    """Return the application that receives a bot's deliveries.
 
     `POST /webhook` and `POST /` accept deliveries; `GET /health` reports liveness and version.
     """
@@ -192,7 +192,7 @@ class Receiver:
 
 
 async def _read(request: Request) -> bytes:
-    """The raw body. Raises `MalformedDelivery` (413) as soon as it exceeds the limit."""
+    """Read the raw body. Raises `MalformedDelivery` (413) as soon as it exceeds the limit."""
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk

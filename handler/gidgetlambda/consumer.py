@@ -1,8 +1,8 @@
-"""Consumer: takes tasks from the queue, has them run, and delays or parks those that failed.
+"""Consumer: runs the tasks of the queue, and delays or parks those that failed.
 
 The worker runs the handlers, and `retries` decides about their failures. SQS deletes a message
-unless the function reports it as a failure. A task is therefore parked by sending it first and by
-reporting no failure then, so that a crash in between repeats the task and loses nothing.
+unless the function reports it as a failure. To park a task, the consumer first sends it to the
+parked queue and then reports no failure: a crash in between repeats the task and loses nothing.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .sqs import Queue
 
 RESERVED_TIME = 3.0  # seconds, kept for delaying or parking a task that ran out of time
-DEFAULT_TIME = 50.0  # seconds for the handlers, if the context has no time limit
+DEFAULT_TIME = 50.0  # seconds for the handlers if the context has no time limit
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class ReceivedMessage:
     """A message as SQS delivered it.
 
     Attributes:
-        sent: the time at which this copy was sent, in seconds since the epoch.
-        tries: the receive count, this receipt included.
+        sent: The time at which this copy was sent, in seconds since the epoch.
+        tries: The receive count, this receipt included.
     """
 
     message_id: str
@@ -51,7 +51,7 @@ class ReceivedMessage:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ReceivedMessage:
-        """The message of one of the `Records` of a Lambda event."""
+        """Read one of the `Records` of a Lambda event."""
         attributes = record["attributes"]
         return cls(
             message_id=record["messageId"],
@@ -63,7 +63,7 @@ class ReceivedMessage:
         )
 
     def failed_try(self, *, unanswered_write: bool) -> Try:
-        """This receipt as a failed try, for the decision about the next one."""
+        """Describe this receipt as a failed try, for the decision about the next one."""
         return Try(
             age=time.time() - self.sent,
             tries=self.tries,
@@ -94,13 +94,13 @@ class Consumer:
         self._runner.close()
 
     async def consume(self, messages: list[ReceivedMessage], deadline: float) -> list[str]:
-        """Run the tasks of messages in order.
+        """Run the tasks of a batch, in the order of its messages.
 
         A message that has to be redelivered stops those behind it, to keep the order of its group.
 
         Args:
-            messages: one batch.
-            deadline: the time of `time.monotonic` at which the time for handlers ends, in seconds.
+            messages: The messages of one batch.
+            deadline: The end of the time for handlers, in seconds of `time.monotonic`.
 
         Returns:
             The ids of the messages that have to be redelivered.
@@ -131,7 +131,7 @@ class Consumer:
         return outcome.status != "retrying"
 
     def _present_name(self, handler: str) -> str:
-        """The present name of a task's handler, which may have been renamed since."""
+        """Return the present name of a task's handler, which may have been renamed since."""
         names = (route.name for route in self._runtime.router.routes if route.is_called(handler))
         return next(names, handler)
 
@@ -204,7 +204,7 @@ class Consumer:
 
 
 def _time_for_handlers(context: Any) -> float:
-    """The time that handlers may take in this invocation, in seconds."""
+    """Return the time that handlers may take in this invocation, in seconds."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     if remaining is None:
         return DEFAULT_TIME

@@ -1,4 +1,4 @@
-"""Delivery: turn headers and body into an authenticated Event, or refuse the delivery.
+"""Delivery: turns headers and body into an authenticated event, or refuses the delivery.
 
 This module performs no I/O; the current time is an argument. Authentication precedes parsing,
 covers the raw bytes and fails closed.

@@ -1,9 +1,9 @@
-"""Every exception that this package raises, as one tree.
+"""Errors: every exception that this package raises, as one tree.
 
     GitLabException                  what a handler can catch
     ├── ValidationFailure            a delivery is not authenticated
     ├── MalformedDelivery            a delivery cannot be read
-    ├── HTTPException                GitLab answered with another status than success
+    ├── HTTPException                GitLab's answer is not a success
     │   ├── RedirectionException     3xx that is not followed
     │   ├── BadRequest               4xx
     │   │   ├── RateLimitExceeded    429, or 403 with nothing remaining
@@ -15,7 +15,7 @@
     │   ├── QueryError               the query failed
     │   └── GraphQLResponseTypeError the answer is not JSON
     ├── SettingsError                settings are missing or malformed
-    └── NoTarget                     the event has nothing to comment on or to react to
+    └── NoTarget                     an event has nothing to comment on or to react to
 
     TryAgain                         a handler asks to be retried later
     OutOfTime                        a handler exceeded its time limit
@@ -25,9 +25,9 @@
     UnknownHandler                   a task names a handler that this version does not have
     QueueUnavailable                 the queue does not accept messages
 
-`TryAgain` is control flow and those below it are internal, so they are no `GitLabException`: a
-handler's `except GitLabException` does not swallow them. The names down to
-`GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are gidgetlab's.
+`TryAgain` is control flow, and the exceptions below it are internal. They do not derive from
+`GitLabException`, so that a handler's `except GitLabException` does not swallow them. The names
+down to `GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are gidgetlab's.
 Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer) are raised
 unchanged.
 """
@@ -55,10 +55,10 @@ class ValidationFailure(GitLabException):
 
 
 class MalformedDelivery(GitLabException):
-    """A delivery that cannot be read.
+    """A delivery cannot be read.
 
     Attributes:
-        status_code: the status of the answer: 400, 413 or 415.
+        status_code: The status of the answer: 400, 413 or 415.
     """
 
     def __init__(self, status_code: HTTPStatus, message: str) -> None:
@@ -67,11 +67,11 @@ class MalformedDelivery(GitLabException):
 
 
 class HTTPException(GitLabException):
-    """An answer of GitLab whose status is not success.
+    """GitLab's answer is not a success.
 
     Attributes:
-        status_code: an `http.HTTPStatus`, or a plain `int` if HTTP does not define the status.
-        request: the request that was answered ("POST https://…/notes", without the query) and
+        status_code: An `http.HTTPStatus`, or a plain `int` if HTTP does not define the status.
+        request: The request that was answered ("POST https://…/notes", without the query) and
             its redirections, once they are known.
     """
 
@@ -96,7 +96,7 @@ class RateLimitExceeded(BadRequest):
     https://docs.gitlab.com/security/rate_limits/
 
     Attributes:
-        retry_after: the number of seconds that GitLab asks to wait, if it says so.
+        retry_after: The number of seconds that GitLab asks to wait, if it says so.
     """
 
     def __init__(
@@ -162,17 +162,19 @@ class QueryError(GraphQLException):
 
 
 class GraphQLResponseTypeError(GraphQLException):
-    """GraphQL answered with another content type than JSON."""
+    """GraphQL answered with a content type other than JSON."""
 
     def __init__(self, content_type: str | None, response: Any) -> None:
-        super().__init__(f"expected JSON from GraphQL, got the type {content_type!r}", response)
+        super().__init__(
+            f"expected JSON from GraphQL, got the content type {content_type!r}", response
+        )
 
 
 class SettingsError(GitLabException):
     """Settings are missing or malformed.
 
     Attributes:
-        problems: one text per setting, with the remedy.
+        problems: One text per setting, with the remedy.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -190,9 +192,9 @@ class TryAgain(Exception):  # noqa: N818 - it is control flow, not an error
     A retry needs the queue: in inline mode, the handler has failed.
 
     Args:
-        after: the delay in seconds. SQS delays a message by at most 12 hours and delivers it about
+        after: The delay in seconds. SQS delays a message by at most 12 hours and delivers it about
             a hundred times; the task is parked after 90 tries.
-        because: the reason, for the log.
+        because: The reason, for the log.
     """
 
     def __init__(self, after: float = 60.0, because: str = "the handler asked for it") -> None:
@@ -225,7 +227,7 @@ class QueueUnavailable(Exception):  # noqa: N818
 
 
 def known_status(status_code: int) -> HTTPStatus | int:
-    """The `HTTPStatus` of a number, or the number itself if HTTP does not define it."""
+    """Return the `HTTPStatus` of a number, or the number itself if HTTP does not define it."""
     try:
         return HTTPStatus(status_code)
     except ValueError:
@@ -233,14 +235,14 @@ def known_status(status_code: int) -> HTTPStatus | int:
 
 
 def phrase(status_code: HTTPStatus | int) -> str:
-    """HTTP's phrase for a status: "Not Found"."""
+    """Return HTTP's phrase for a status: "Not Found"."""
     if isinstance(status_code, HTTPStatus):
         return status_code.phrase
     return f"HTTP status {status_code}"
 
 
 def graphql_message(response: Any) -> str | None:
-    """The message of the first error in a GraphQL answer, if there is one."""
+    """Return the message of the first error in a GraphQL answer, if there is one."""
     try:
         message = response["errors"][0]["message"]
     except (TypeError, KeyError, IndexError):

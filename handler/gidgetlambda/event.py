@@ -1,4 +1,4 @@
-"""Event: one webhook event and the properties that handlers commonly read.
+"""Event: one webhook event, with the properties that handlers commonly read.
 
 This module performs no I/O. `delivery` authenticates an event and `router` finds its handlers.
 A payload is untrusted: every property tolerates parts that are missing, `null` or of a wrong type.
@@ -55,11 +55,12 @@ COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
 class Event:
     """One webhook event.
 
-    Attributes:
+    Args:
         data: The payload, decoded from JSON.
         event: The value of `X-Gitlab-Event`, for example "Issue Hook".
         secret: The webhook's secret token, as in gidgetlab; the framework does not read it.
-        headers: The delivery's headers that are in `KEPT_HEADERS`, with names in lower case.
+        headers: The delivery's headers, with names in any case. `KEPT_HEADERS` are kept.
+        delivery_id: Overrides the ID in the headers.
     """
 
     def __init__(
@@ -71,15 +72,6 @@ class Event:
         headers: Mapping[str, str] | None = None,
         delivery_id: str | None = None,
     ) -> None:
-        """Create an event.
-
-        Args:
-            data: The payload, decoded from JSON.
-            event: The value of `X-Gitlab-Event`.
-            secret: The webhook's secret token.
-            headers: The delivery's headers, with names in any case.
-            delivery_id: Overrides the ID in the headers.
-        """
         self.data = data
         self.event = event
         self.secret = secret

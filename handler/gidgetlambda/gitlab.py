@@ -1,6 +1,6 @@
 """GitLabAPI: GitLab's REST and GraphQL APIs over httpx.
 
-`transport` sends the requests, `response` interprets the answers, `notes` keeps the bot's comments.
+`transport` sends the requests, `response` interprets the answers, and `notes` posts comments once.
 
 https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/graphql/
 """
@@ -40,17 +40,17 @@ class GitLabAPI:
     is repeated only if GitLab cannot have acted on it.
 
     Args:
-        client: sends the requests; its owner closes it.
-        requester: the bot's name, sent as the user agent.
-        access_token: a personal, project, group or OAuth token.
-        url: the instance's base URL; `GL_URL` or https://gitlab.com by default.
-        api_version: "v4".
-        cache: keeps the answers that GitLab can confirm by `ETag` or `Last-Modified`.
+        client: Sends the requests; its owner closes it.
+        requester: The bot's name, sent as the user agent.
+        access_token: A personal, project, group or OAuth token.
+        url: The instance's base URL; `GL_URL` or https://gitlab.com by default.
+        api_version: The version of the REST API.
+        cache: Keeps the answers that GitLab can confirm by `ETag` or `Last-Modified`.
 
     Raises:
-        HTTPException: each method that sends a request raises the exception for the status of an
-            unsuccessful answer.
-        httpx.RequestError: no answer came.
+        HTTPException: GitLab's answer is not a success; the subclass depends on its status. This
+            applies to each method that sends a request.
+        httpx.RequestError: No answer came.
     """
 
     def __init__(
@@ -79,20 +79,20 @@ class GitLabAPI:
         return f"<GitLabAPI {self.requester!r} at {without_secrets(httpx.URL(self._base_url))}>"
 
     def act_for(self, origin: Origin) -> None:
-        """Send the requests for one handler's run: its notes have markers and are posted once."""
+        """Make further requests for a handler's run: its notes get markers and are posted once."""
         self._origin = origin
 
     @property
     def unanswered_write(self) -> bool:
-        """Whether GitLab may still act on a request of this API whose answer never came."""
+        """Whether GitLab may still act on a write of this API whose answer never came."""
         return self._transport.unanswered_writes > 0
 
     async def getitem(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         """GET one thing.
 
         Args:
-            url: relative to the API ("/projects/1"), or absolute.
-            params: the query; `None` values are left out.
+            url: Relative to the API ("/projects/1"), or absolute.
+            params: The query; `None` values are left out.
         """
         data, _ = await self._request("GET", url, params)
         return data
@@ -105,7 +105,7 @@ class GitLabAPI:
         https://docs.gitlab.com/api/rest/#pagination
 
         Raises:
-            GitLabException: the answer is not a list.
+            GitLabException: The answer is not a list.
         """
         more: str | None = url
         while more:
@@ -119,10 +119,12 @@ class GitLabAPI:
                 yield item
             params = None  # the link contains them
             if more == page:
-                raise GitLabException(f"the next page of {url} is the page itself")
+                raise GitLabException(
+                    f"GitLab's link to the next page of {url} leads to the page itself"
+                )
 
     async def head(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
-        """HEAD: the headers of the answer to a GET."""
+        """HEAD: return the headers of the answer to a GET."""
         headers, _ = await self._request("HEAD", url, params)
         return headers
 
@@ -146,7 +148,7 @@ class GitLabAPI:
     async def delete(
         self, url: str, params: Mapping[str, Any] | None = None, *, data: Any = NO_DATA
     ) -> None:
-        """DELETE."""
+        """DELETE one thing."""
         await self._request("DELETE", url, params, data)
 
     async def graphql(self, query: str, **variables: Any) -> Any:
@@ -155,7 +157,7 @@ class GitLabAPI:
         A note that a mutation creates has no marker: comment with `comment` or `reply`.
 
         Raises:
-            GraphQLException: the answer has no data.
+            GraphQLException: The answer has no data.
         """
         payload = {"query": query, "variables": variables} if variables else {"query": query}
         headers, body = self._encode(payload)
@@ -178,10 +180,10 @@ class GitLabAPI:
         retried, resent or replayed. In a script, each call posts a note, without a marker.
 
         Args:
-            target_path: as `Event.target_path`: "/projects/1/issues/23".
-            body: Markdown.
-            key: distinguishes several comments of one handler on one target.
-            update: keep one note of this handler on the target across deliveries, and edit it.
+            target_path: A path like `Event.target_path`: "/projects/1/issues/23".
+            body: The text, in Markdown.
+            key: Distinguishes several comments of one handler on one target.
+            update: Keep one note of this handler on the target across deliveries, and edit it.
 
         Raises:
             GitLabException: `update` is used in a script.
@@ -191,46 +193,48 @@ class GitLabAPI:
             run = notes.Notes(self, self._origin)
             return await run.comment(path, body, key=key, update=update)
         if update:
-            raise GitLabException("comment(update=True) needs an event; a script has none")
+            raise GitLabException(
+                "comment(update=True) needs a handler's run: omit `update` in a script"
+            )
         return await notes.create(self, path, body)
 
     async def reply(self, event: Event, body: str, *, key: str = "") -> Any:
-        """Comment, at most once, on the thing that the event is about; return the note.
+        """Comment at most once on the event's subject; return the note.
 
         Args:
-            event: the event.
-            body: Markdown.
-            key: as for `comment`; by default the number of this call in the handler's run.
+            event: The event.
+            body: The text, in Markdown.
+            key: As for `comment`; by default, the number of this call in the handler's run.
 
         Raises:
-            NoTarget: the event is about nothing that can be commented on.
+            NoTarget: The event has no subject that can be commented on.
         """
         ordinal = f"reply {next(self._replies)}"
         if event.target_path is None:
             raise NoTarget(
-                f"a {event.event!r} event is about nothing that can be commented on: "
+                f"a {event.event!r} event has no subject that can be commented on: "
                 "check event.target_path first, or name the target: gl.comment(path, …)"
             )
         return await self.comment(event.target_path, body, key=key or ordinal)
 
     async def react(self, event: Event, name: str) -> Any:
-        """Award an emoji to the thing that the event is about, or to its note.
+        """Award an emoji to the event's note, else to its subject.
 
         https://docs.gitlab.com/api/emoji_reactions/
 
         Args:
-            event: the event.
-            name: without colons: "thumbsup".
+            event: The event.
+            name: The name of the emoji without colons: "thumbsup".
 
         Returns:
             The award, or `None` if the emoji was there already.
 
         Raises:
-            NoTarget: the event is about nothing that an emoji can be awarded to.
+            NoTarget: The event has no subject that an emoji can be awarded to.
         """
         if event.awardable_path is None:
             raise NoTarget(
-                f"a {event.event!r} event is about nothing that an emoji can be awarded to: "
+                f"a {event.event!r} event has no subject that an emoji can be awarded to: "
                 "check event.awardable_path first"
             )
         try:
@@ -244,18 +248,18 @@ class GitLabAPI:
         """Send a request without adding a marker; return the data of the answer.
 
         Args:
-            method: in capitals.
-            url: relative to the API, or absolute.
-            data: the body, sent as JSON; `b""` sends none.
+            method: The method in capitals.
+            url: Relative to the API, or absolute.
+            data: The body, sent as JSON; `b""` sends none.
         """
         answer, _ = await self._request(method, url, data=data, add_marker=False)
         return answer
 
     def format_url(self, url: str, params: Mapping[str, Any] | None = None) -> str:
-        """The absolute form of a URL, with its query.
+        """Return the absolute form of a URL, with its query.
 
         Args:
-            url: relative to the API, or absolute.
+            url: Relative to the API, or absolute.
             params: `None` values are left out; `True` and `False` are written as in JSON.
         """
         url = urljoin(self.api_url, url.lstrip("/"))
@@ -269,7 +273,7 @@ class GitLabAPI:
         return urlunsplit(parts._replace(query=urlencode(query, doseq=True)))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, in seconds."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
     async def _request(
@@ -303,7 +307,7 @@ class GitLabAPI:
         return answer, more
 
     def _encode(self, data: Any) -> tuple[dict[str, str], bytes]:
-        """The headers, without the token, and the body of a request."""
+        """Return the headers, without the token, and the body of a request."""
         headers = create_headers(self.requester)
         if self._origin is not None and self._origin.event_uuid:
             headers["x-gitlab-event-uuid"] = self._origin.event_uuid
@@ -315,7 +319,7 @@ class GitLabAPI:
     def _cached(
         self, method: str, url: str, headers: dict[str, str]
     ) -> tuple[Any, str | None] | None:
-        """The cached answer to a request; adds the headers that ask GitLab to confirm it."""
+        """Return the cached answer to a request; add the headers that ask GitLab to confirm it."""
         known = self._cache.get(url) if self._cache is not None and method == "GET" else None
         if known is None:
             return None

@@ -28,16 +28,16 @@ class GitLabBot:
     """A bot.
 
     Args:
-        requester: the bot's name.
-        secret: overrides `GL_SECRET`.
-        access_token: overrides `GL_ACCESS_TOKEN`.
-        cache: keeps the answers of GitLab that it can confirm by `ETag`; none by default.
-        ssl_context: for connections to GitLab, instead of the public certificate authorities and
-            `GL_CA_FILE`.
-        wait_consistency: wait a second before the handlers run.
-        url: overrides `GL_URL`.
-        api_version: the version of GitLab's REST API.
-        time_limit: for one handler in inline mode, in seconds; GitLab waits 10.
+        requester: The bot's name.
+        secret: Overrides `GL_SECRET`.
+        access_token: Overrides `GL_ACCESS_TOKEN`.
+        cache: Keeps the answers of GitLab that it can confirm by `ETag`; none by default.
+        ssl_context: Used for connections to GitLab instead of the public certificate authorities
+            and `GL_CA_FILE`.
+        wait_consistency: Whether to wait a second before the handlers run.
+        url: Overrides `GL_URL`.
+        api_version: The version of GitLab's REST API.
+        time_limit: The time that a handler may take in inline mode, in seconds; GitLab waits 10.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class GitLabBot:
         return f"<GitLabBot {self.requester!r}>"
 
     def register_routers(self, *routers: Router) -> None:
-        """Extend the bot's router by the routes of others; see `Router.include`."""
+        """Extend the bot's router by the routes of other routers; see `Router.include`."""
         self.router.include(*routers)
 
     @cached_property
@@ -86,12 +86,12 @@ class GitLabBot:
         """Serve the bot on this machine until it is interrupted.
 
         Args:
-            host: the address to listen on.
-            port: the port to listen on.
-            kwargs: further settings of `uvicorn.run`.
+            host: The address to listen on.
+            port: The port to listen on.
+            kwargs: Further settings of `uvicorn.run`.
 
         Raises:
-            ModuleNotFoundError: uvicorn is not installed; it is not part of the Lambda package.
+            ModuleNotFoundError: Uvicorn, which the Lambda package does not contain, is missing.
         """
         try:
             import uvicorn

@@ -68,11 +68,11 @@ class Reporter:
 
         Args:
             event: `None` for a delivery that was refused.
-            status: the HTTP status of the answer.
-            outcome: the word in the answer.
-            because: the reason in the answer.
-            handlers: the names of the handlers.
-            started: the time of `time.monotonic` at the start, in seconds.
+            status: The HTTP status of the answer.
+            outcome: The status word in the answer, "queued" for example.
+            because: The reason in the answer.
+            handlers: The names of the handlers.
+            started: The time of `time.monotonic` at the start, in seconds.
         """
         self._metrics.count("Received")
         if outcome == "refused":
@@ -91,7 +91,7 @@ class Reporter:
         )
 
     def routes(self, event: Event, evaluations: Iterable[Evaluation]) -> None:
-        """Report, at the level DEBUG, for which routes an event is and why."""
+        """Report, at the level DEBUG, whether each route matches an event, and why."""
         for evaluation in evaluations:
             self._log(
                 logging.DEBUG,
@@ -115,12 +115,12 @@ class Reporter:
         """Report the outcome of a handler's run on an event.
 
         Args:
-            event: the event.
-            handler: the handler's name.
-            outcome: the outcome.
-            started: the time of `time.monotonic` at the start, in seconds.
-            attempt: the number of the try, from 1.
-            age: the time since the delivery of a queued task, in seconds; `None` in inline mode.
+            event: The event.
+            handler: The handler's name.
+            outcome: The outcome.
+            started: The time of `time.monotonic` at the start, in seconds.
+            attempt: The number of the try, from 1.
+            age: The time since the delivery of a queued task, in seconds; `None` in inline mode.
         """
         # In inline mode, an ignored task is an ignored delivery and is counted as one.
         if age is not None or outcome.status != "ignored":
@@ -164,12 +164,12 @@ class Reporter:
 class LineFormatter(logging.Formatter):
     """Formats a record as one line with its fields: `INFO task handler=… outcome=done`.
 
-    A traceback follows on lines of its own. No other field can begin a line, because a payload's
+    A traceback follows on separate lines. No other field can begin a line, because a payload's
     text could then imitate one.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The text of a record."""
+        """Return the text of a record."""
         fields = {key: str(record.__dict__[key]) for key in _extra_keys(record)}
         traceback = fields.pop("traceback", "")
         if record.exc_info:

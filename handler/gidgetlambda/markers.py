@@ -1,4 +1,4 @@
-"""The hidden markers in the bot's own notes.
+"""Markers: hidden comments that identify the bot's own notes.
 
 A marker is an HTML comment at the very end of a note, which GitLab keeps and does not show. It
 distinguishes a note that the bot wrote for an event from a person's note and from the bot's other
@@ -33,7 +33,7 @@ FENCE = re.compile(r" {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))\Z")
 
 
 def identity(*parts: str) -> str:
-    """The identity of a note: a hash of everything that distinguishes it from other notes."""
+    """Return the identity of a note: a hash of all that distinguishes it from other notes."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
@@ -42,10 +42,10 @@ def identity(*parts: str) -> str:
 
 
 def mark(text: str, identity: str) -> str:
-    """The text of a note with its marker.
+    """Return the text of a note with its marker.
 
-    A text without anything but quick actions is returned unchanged: GitLab creates no note from it,
-    and would create an empty one from the marker.
+    A text that consists only of quick actions is returned unchanged: GitLab creates no note from
+    it, and would create an empty one from the marker.
     """
     if _creates_no_note(text):
         return text
@@ -53,7 +53,7 @@ def mark(text: str, identity: str) -> str:
 
 
 def find(text: object) -> str | None:
-    """The identity in the marker of a note, `None` if it has no marker.
+    """Return the identity in the marker of a note, `None` if it has no marker.
 
     Only the end of the note counts: a marker that the bot quotes means nothing.
     """
@@ -62,13 +62,13 @@ def find(text: object) -> str | None:
 
 
 def mark_request(method: str, url: str, data: Any, identity: str) -> tuple[str, Any]:
-    """The URL and the data of a REST request, with a marker in the note that it writes, if any.
+    """Return the URL and the data of a REST request, with a marker in the note that it writes.
 
     Args:
-        method: in capitals.
-        url: absolute, with its query.
-        data: the decoded body.
-        identity: of the note.
+        method: The method in capitals.
+        url: The absolute URL, with its query.
+        data: The decoded body.
+        identity: The identity of the note.
     """
     parts = urlsplit(url)
     if method not in NOTE_METHODS or not NOTE_PATHS.search(parts.path.rstrip("/")):
@@ -91,7 +91,7 @@ def _creates_no_note(text: str) -> bool:
 
 
 def _closing_fence(text: str) -> str:
-    """The end of a code block that the text leaves open: inside it, the marker would be visible."""
+    """Return the end of an open code block: inside the block, the marker would be visible."""
     opened: str | None = None
     for line in text.splitlines():
         match = FENCE.match(line)

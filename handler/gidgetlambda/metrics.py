@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Writes counts and durations."""
+    """Writes counts and durations.
+
+    Args:
+        namespace: The namespace of the metrics in CloudWatch; `None` disables them.
+        stream: The destination; standard output by default.
+    """
 
     def __init__(self, namespace: str | None, stream: TextIO | None = None) -> None:
-        """Create a writer.
-
-        Args:
-            namespace: The namespace of the metrics in CloudWatch; `None` disables them.
-            stream: The destination; standard output by default.
-        """
         self._namespace = namespace
         self._stream = stream
 

@@ -1,4 +1,4 @@
-"""Notes: find, create and update the bot's own notes, each at most once.
+"""Notes: finds and updates the bot's own notes, and creates each at most once.
 
 A note is found again by its marker, however often a task is retried, resent or replayed.
 
@@ -16,19 +16,19 @@ from . import markers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-# How far back a comment is looked for: longer than GitLab resends a delivery (7 days) and a task is
-# kept, queued (14 days) and parked (14 more), even if it was replayed once and parked again.
+# Longer than GitLab resends a delivery (7 days) and than a task is kept: queued for 14 days and
+# parked for 14 more, even if it was replayed once and parked again.
 LOOK_BACK = timedelta(days=60)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The handler's run that requests are made for.
+    """The origin of requests: one handler's run.
 
     Attributes:
-        handler: the identity of the handler's route.
-        user_id: the number of the access token's account.
-        event_uuid: sent with each request, so that GitLab can cut chains of events; `None` sends
+        handler: The identity of the handler's route.
+        user_id: The number of the access token's account.
+        event_uuid: Sent with each request, so that GitLab can cut chains of events. `None` sends
             none.
     """
 
@@ -43,7 +43,7 @@ class Origin:
         return markers.identity("note", self.delivery_id, self.handler)
 
     def comment_identity(self, path: str, key: str, *, standing: bool) -> str:
-        """The identity of a comment; that of a standing one is the same for each delivery."""
+        """Return a comment's identity; that of a standing one is the same for each delivery."""
         if standing:
             return markers.identity("standing", self.handler, path, key)
         return markers.identity("once", self.delivery_id, self.handler, path, key)
@@ -65,8 +65,8 @@ class Notes:
     """The notes of one handler's run.
 
     Args:
-        requests: sends the requests.
-        origin: the run.
+        requests: Sends the requests.
+        origin: The run.
     """
 
     def __init__(self, requests: Requests, origin: Origin) -> None:
@@ -89,12 +89,12 @@ class Notes:
     async def _find(
         self, path: str, identity: str, since: datetime | None
     ) -> tuple[str, dict[str, Any]] | None:
-        """The account's own note with this identity on a target, and the note's path.
+        """Find the account's own note with an identity on a target; return its path and the note.
 
         Args:
-            path: of the target.
-            identity: of the note.
-            since: older notes are skipped where GitLab sorts notes by time.
+            path: The path of the target.
+            identity: The identity of the note.
+            since: Older notes are skipped where GitLab sorts notes by time.
         """
         async for note_path, note in self._all(path, since):
             own = (note.get("author") or {}).get("id") == self._origin.user_id
@@ -105,7 +105,7 @@ class Notes:
     async def _all(
         self, path: str, since: datetime | None
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """The notes on a target with their paths, newest first where GitLab sorts them."""
+        """Yield the notes on a target with their paths, newest first where GitLab sorts them."""
         if _is_commit(path):
             url = f"{path}/discussions"
             async for discussion in self._requests.getiter(url, {"per_page": 100}):
@@ -125,7 +125,7 @@ class Notes:
 
 
 async def create(requests: Requests, path: str, text: str) -> Any:
-    """Create a note on a target; commits have an endpoint of their own."""
+    """Create a note on a target; commits have a separate endpoint."""
     if _is_commit(path):
         return await requests.send("POST", f"{path}/comments", {"note": text})
     return await requests.send("POST", f"{path}/notes", {"body": text})
@@ -136,7 +136,7 @@ def _is_commit(path: str) -> bool:
 
 
 def _created_at(note: Mapping[str, Any]) -> datetime:
-    """The time at which a note was created; now, if GitLab does not say so."""
+    """Return the time at which a note was created; now, if GitLab does not state it."""
     try:
         created = datetime.fromisoformat(note["created_at"])
     except (KeyError, TypeError, ValueError):

@@ -11,9 +11,9 @@ class Outcome:
     """The result of one handler's run.
 
     Attributes:
-        status: done, ignored or failed; a failed run of a queued task becomes retrying or parked.
-        because: the reason, unless it is done.
-        error: the exception that the handler failed with.
+        status: A failed run of a queued task becomes "retrying" or "parked".
+        because: The reason, unless the run is done.
+        error: The exception that the handler failed with.
         unanswered_write: GitLab may still act on a request whose answer never came.
     """
 

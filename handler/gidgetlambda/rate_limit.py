@@ -1,4 +1,4 @@
-"""RateLimit: how many more requests GitLab accepts from this user.
+"""RateLimit: the number of requests that GitLab still accepts from this user.
 
 https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
 """
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 class RateLimit:
     """The state of a rate limit. It is true while another request can be made.
 
-    Attributes:
+    Args:
         limit: The number of requests that GitLab accepts in one period.
         remaining: The number of requests that remain in this period.
+        reset_epoch: The start of the next period, in seconds since the epoch.
+
+    Attributes:
         reset_datetime: The start of the next period, in UTC.
     """
 
     def __init__(self, *, limit: int, remaining: int, reset_epoch: float) -> None:
-        """Create a rate limit; `reset_epoch` is in seconds since the epoch."""
         self.limit = limit
         self.remaining = remaining
         self.reset_datetime = datetime.datetime.fromtimestamp(reset_epoch, datetime.UTC)

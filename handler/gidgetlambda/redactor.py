@@ -18,15 +18,14 @@ TEXT_LIMIT = 4000  # characters of one text
 
 
 class Redactor:
-    """Replaces the known secrets in texts by `***`."""
+    """Replaces the known secrets in texts by `***`.
+
+    Args:
+        secrets: The known secrets. Those of fewer than 4 characters are ignored, because replacing
+            them would garble every text.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Create a redactor.
-
-        Args:
-            secrets: The known secrets. Those of fewer than 4 characters are ignored, because
-                replacing them would garble every text.
-        """
         self._secrets = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
 
     def __repr__(self) -> str:

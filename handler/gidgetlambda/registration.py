@@ -1,4 +1,4 @@
-"""The checks that a handler and its conditions pass when they are registered.
+"""Registration: the checks of a handler and its conditions when they are registered.
 
 A mistake is reported when the bot is imported, with its remedy, and not when the first event
 arrives. This module performs no I/O.
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def handler_name(func: Any, router_name: str | None) -> str:
-    """The name of a handler that is registered without `name=`.
+    """Return the name of a handler that is registered without `name=`.
 
     Args:
-        func: the handler.
-        router_name: the name of its router, if the router has one.
+        func: The handler.
+        router_name: The name of its router, if the router has one.
 
     Returns:
-        `<router name>.<function>`, or else `module:qualname`. The module of a script is named
+        `<router name>.<function>`, else `module:qualname`. The module of a script is named
         after its file, so that `python handler/bot.py` and Lambda give a handler the same name.
     """
     inner = _layers(func)[-1]
@@ -42,14 +42,14 @@ def handler_name(func: Any, router_name: str | None) -> str:
 
 
 def function_key(func: Any) -> Any:
-    """A key that is equal for one function; a bound method is a new object at each access."""
+    """Return a key that identifies a function: a bound method is a new object at each access."""
     if inspect.ismethod(func):
         return id(func.__self__), id(func.__func__)
     return id(func)
 
 
 def takes_settings(func: Any) -> bool:
-    """Whether a handler has a parameter named `settings`."""
+    """Return whether a handler has a parameter named `settings`."""
     try:
         parameter = inspect.signature(func).parameters.get("settings")
     except (TypeError, ValueError):
@@ -64,11 +64,11 @@ def require_handler(func: Any, *, has_settings: bool) -> None:
     """Check that a handler can be called with an event and `gl`, and awaited.
 
     Args:
-        func: the handler.
-        has_settings: whether its router has settings to pass on.
+        func: The handler.
+        has_settings: Whether its router has settings to pass on.
 
     Raises:
-        TypeError: the handler cannot be registered.
+        TypeError: The handler cannot be registered.
     """
     if not callable(func):
         raise TypeError(f"a handler must be an `async def` function, not {func!r}")
@@ -87,7 +87,7 @@ def require_event_types(event_types: tuple[Any, ...]) -> None:
     """Check the positional arguments of `register`.
 
     Raises:
-        TypeError: there is none, or one is not a text.
+        TypeError: No event type is given, or one is not a text.
     """
     example = '@router.register("Issue Hook")'
     if not event_types:
@@ -103,7 +103,7 @@ def require_conditions(filters: Mapping[str, Any], when: object, from_self: obje
     """Check the conditions of a route.
 
     Raises:
-        TypeError: a condition is of a wrong type.
+        TypeError: A condition has a wrong type.
     """
     if when is not None and not callable(when):
         raise TypeError(f"`when` must be a predicate on the event, not {when!r}")
@@ -120,7 +120,7 @@ def require_name(name: object, argument: str) -> None:
     """Check a `name=` or `formerly=` argument.
 
     Raises:
-        TypeError: it is neither `None` nor a non-empty text.
+        TypeError: The argument is neither `None` nor a non-empty text.
     """
     if name is not None and not (isinstance(name, str) and name):
         raise TypeError(f"`{argument}` must be a non-empty text, not {name!r}")
@@ -137,7 +137,7 @@ def _require_parameters(func: Any, name: str, has_settings: bool) -> None:
     if wants_settings and not has_settings and settings and settings.default is settings.empty:
         raise TypeError(
             f"the handler {name} has a parameter `settings`, but its router has no settings: "
-            "make it by Router(settings=Settings())"
+            "create it with Router(settings=Settings())"
         )
     try:
         signature.bind(None, None, **({"settings": None} if wants_settings else {}))
@@ -148,7 +148,7 @@ def _require_parameters(func: Any, name: str, has_settings: bool) -> None:
 
 
 def _layers(func: Any) -> list[Any]:
-    """A callable and everything it wraps (partials, `functools.wraps`), the outermost first."""
+    """Return a callable and all that it wraps (partials, `functools.wraps`), outermost first."""
     layers = [func]
     while True:
         inner = layers[-1]
@@ -159,7 +159,7 @@ def _layers(func: Any) -> list[Any]:
 
 
 def _wrapped(func: Any) -> Any:
-    # A mock has every attribute; only an entry of its own dictionary was set by somebody.
+    # A mock has every attribute; its dictionary contains only those that were set.
     return getattr(func, "__dict__", {}).get("__wrapped__")
 
 

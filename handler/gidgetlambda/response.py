@@ -1,4 +1,4 @@
-"""Response: turn a response of GitLab's API into data, rate limit and next page, or an exception.
+"""Response: turns an answer of GitLab into data, rate limit and next page, or into an exception.
 
 This module performs no I/O; `gitlab` sends the requests. It reads the clock to compute
 `RateLimitExceeded.retry_after`.
@@ -77,6 +77,8 @@ def decipher_response(
 def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body: bytes) -> Any:
     """Return the data of a response to a GraphQL query.
 
+    https://docs.gitlab.com/api/graphql/
+
     Args:
         status_code: The HTTP status.
         headers: With names in lower case, or a mapping that ignores case.
@@ -86,8 +88,6 @@ def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body
         GraphQLException: The response is an error or has no data; the subclass depends on it.
         RateLimitExceeded: The status is 429.
         GitLabBroken: The status is 5xx, or the JSON cannot be read.
-
-    https://docs.gitlab.com/api/graphql/
     """
     if status_code == HTTPStatus.TOO_MANY_REQUESTS or status_code >= 500:
         raise _exception(status_code, headers, body, RateLimit.from_http(headers))

@@ -1,4 +1,4 @@
-"""The decision about a task whose handler failed: it is retried after some time, or parked.
+"""Retries: whether a task whose handler failed is retried, and when, or is parked.
 
 The age of the task decides more than its number of tries, since SQS also counts receipts without a
 run of the handler. This module performs no I/O; `consumer` acts on the decision.
@@ -49,10 +49,10 @@ class Try:
     """One failed try of a task.
 
     Attributes:
-        age: the age of this copy on the queue, in seconds.
-        tries: the number of times that SQS delivered this copy, this one included.
+        age: The age of this copy on the queue, in seconds.
+        tries: The number of times that SQS delivered this copy, this one included.
         unanswered_write: GitLab may still act on a request whose answer never came.
-        jitter: a random number from 0 to 1.
+        jitter: A random number from 0 to 1.
     """
 
     age: float
@@ -62,7 +62,7 @@ class Try:
 
 
 def pause(error: BaseException, tried: Try) -> float | None:
-    """The number of seconds until the next try; `None` to park the task."""
+    """Return the number of seconds until the next try; `None` to park the task."""
     if tried.age >= LAST_AGE or tried.tries >= LAST_TRIES:
         return None
     seconds = _pause(error, tried)
@@ -86,7 +86,7 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
         case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
-        # These need the owner's action. GitLab answers 401 to every request of an expired token.
+        # These need the owner's action. GitLab answers 401 to every request with an expired token.
         case (
             NotRun()
             | SettingsError()
@@ -113,6 +113,6 @@ def _step(tried: Try) -> float:
 
 
 def _longest(pauses: list[float | None]) -> float | None:
-    """The pause after several errors of one handler: `None` if one of them is non-retryable."""
+    """Return the longest of several pauses; `None` if one of the errors is non-retryable."""
     known = [seconds for seconds in pauses if seconds is not None]
     return max(known) if len(known) == len(pauses) else None

@@ -1,7 +1,7 @@
-"""Router and Route: which handlers an event is for.
+"""Router: finds the handlers that an event is for.
 
-`dispatch` runs the handlers directly, as in gidgetlab; time limits, outcomes and own events are the
-worker's concern. This module performs no I/O.
+`dispatch` runs the handlers directly, as in gidgetlab. The worker adds time limits and outcomes,
+and keeps own events from handlers. This module performs no I/O.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
@@ -67,12 +67,12 @@ MISSING = object()
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """A handler with the conditions under which an event is for it.
+    """A handler with its conditions.
 
     Attributes:
-        name: the handler's name in logs, metrics and new tasks.
-        formerly: the handler's first name, if it was renamed.
-        settings: the argument `settings`; `None` if the handler has no such parameter.
+        name: The handler's name in logs, metrics and new tasks.
+        formerly: The handler's first name, if it was renamed.
+        settings: The argument `settings`; `None` if the handler has no such parameter.
     """
 
     handler: AsyncCallback
@@ -93,11 +93,11 @@ class Route:
         return self.formerly or self.name
 
     def takes(self, event: Event) -> bool:
-        """Whether the event has the type of this route; the other conditions do not matter."""
+        """Return whether an event has the type of this route, whatever the other conditions."""
         return self.event_type in (event.event, EVERY_EVENT)
 
     def is_called(self, name: str) -> bool:
-        """Whether a name, of a queued task for example, is this handler's present or first one."""
+        """Return whether a name, of a queued task for example, is the present or first one."""
         return name in (self.name, self.formerly)
 
     async def run(self, event: Event, *args: Any, **kwargs: Any) -> None:
@@ -112,8 +112,8 @@ class Evaluation:
     """Whether an event is for a route.
 
     Attributes:
-        refusal: the condition that does not hold; `None` if all hold.
-        error: the exception that `when` raised. It does not refuse the event: it is raised when
+        refusal: The condition that does not hold; `None` if all hold.
+        error: The exception that `when` raised. It does not refuse the event: it is raised when
             the handler is run, so that it counts as the handler's failure and no event is lost.
     """
 
@@ -133,7 +133,7 @@ class Evaluation:
 
     @property
     def because(self) -> str:
-        """The reason why the event is or is not for the handler."""
+        """The reason for the result, in words."""
         return self.refusal or "its conditions hold"
 
     async def run(self, event: Event, *args: Any, **kwargs: Any) -> None:
@@ -147,13 +147,13 @@ class Router:
     """The handlers that are registered for events.
 
     Args:
-        routers: further routers, as for `include`.
-        name: the first part of the names of this router's handlers: `name.function`.
-        settings: an instance of a frozen dataclass with defaults, which handlers of this router
+        routers: Further routers, as for `include`.
+        name: The first part of the names of this router's handlers: `name.function`.
+        settings: An instance of a frozen dataclass with defaults, which handlers of this router
             receive as their argument `settings`.
 
     Raises:
-        TypeError: the name or the settings cannot be used.
+        TypeError: The name or the settings cannot be used.
     """
 
     def __init__(self, *routers: Router, name: str | None = None, settings: Any = None) -> None:
@@ -177,7 +177,7 @@ class Router:
         A route that this router has already is not added again.
 
         Raises:
-            TypeError: two handlers have the same name.
+            TypeError: Two handlers have the same name.
         """
         for router in routers:
             if router is not self and self not in router._included_in:
@@ -201,18 +201,18 @@ class Router:
 
         Args:
             func: `async def handler(event, gl)` or `async def handler(event, gl, settings)`.
-            event_type: the value of `X-Gitlab-Event`, or "*" for every event.
-            name: the handler's name, instead of `<router name>.<function>` or `module:qualname`.
-            formerly: the first name of a handler that was renamed. Its notes are found and its
+            event_type: The value of `X-Gitlab-Event`, or "*" for every event.
+            name: The handler's name, instead of `<router name>.<function>` or `module:qualname`.
+            formerly: The first name of a handler that was renamed. Its notes are found and its
                 queued tasks run as before.
-            when: a predicate on the event.
-            from_self: whether the bot's own events run the handler too.
-            filters: further conditions, which must all hold. Each is looked up in
+            when: A predicate on the event.
+            from_self: Whether the bot's own events run the handler too.
+            filters: Further conditions, which must all hold. Each is looked up in
                 `object_attributes`, else at the payload's top level. It is a value, a set, list or
                 tuple of values, or a compiled pattern, which is searched for.
 
         Raises:
-            TypeError: the handler cannot be called, a condition is of a wrong type, or another
+            TypeError: The handler cannot be called, a condition is of a wrong type, or another
                 handler has the same name.
         """
         require_event_types((event_type,))
@@ -236,14 +236,14 @@ class Router:
     def register(
         self, *event_types: EventType | str, **conditions: Any
     ) -> Callable[[Callback], Callback]:
-        """A decorator that registers a handler for one or several events.
+        """Return a decorator that registers a handler for one or several events.
 
         Args:
-            event_types: values of `X-Gitlab-Event`, or "*" for every event.
-            conditions: as for `add`.
+            event_types: Values of `X-Gitlab-Event`, or "*" for every event.
+            conditions: As for `add`.
 
         Raises:
-            TypeError: as `add` does.
+            TypeError: As for `add`.
         """
         require_event_types(event_types)
 
@@ -255,10 +255,10 @@ class Router:
         return decorator
 
     def with_settings(self, **changes: Any) -> Router:
-        """A copy of this router, with some of its settings changed.
+        """Return a copy of this router with some of its settings changed.
 
         Raises:
-            TypeError: the router has no such setting, or a value is of a wrong type.
+            TypeError: The router has no such setting, or a value is of a wrong type.
         """
         router = Router(name=self.name, settings=changed_settings(self.settings, changes))
         for route in self._routes:
@@ -298,14 +298,14 @@ class Router:
         return evaluations
 
     def match(self, event: Event) -> list[Route]:
-        """The routes that the event is for, one per handler."""
+        """Return the routes that the event is for, one per handler."""
         return [evaluation.route for evaluation in self.explain(event) if evaluation.matched]
 
     async def dispatch(self, event: Event, *args: Any, **kwargs: Any) -> None:
         """Run the handlers that the event is for, one after the other.
 
         Raises:
-            Exception: a handler's error, after all handlers have run; an `ExceptionGroup` if
+            Exception: A handler's error, after all handlers have run; an `ExceptionGroup` if
                 several failed.
         """
         errors: list[Exception] = []
@@ -322,7 +322,7 @@ class Router:
             raise ExceptionGroup(f"{len(errors)} handlers failed", errors)
 
     def unknown_event_types(self) -> dict[str, str | None]:
-        """The registered event types that GitLab does not send, each with a similar known one."""
+        """Return the registered event types that GitLab does not send, with a similar known one."""
         return {
             route.event_type: _similar(route.event_type)
             for route in self._routes
@@ -347,7 +347,9 @@ def _require_one_name_per_handler(known: Route, added: Route) -> None:
         return
     name = shared.pop()
     if function_key(known.handler) != function_key(added.handler):
-        raise TypeError(f"two handlers have the name {name}: give one of them another by `name=`")
+        raise TypeError(
+            f"two handlers have the name {name}: give one of them another name by `name=`"
+        )
     if known.settings is not added.settings and known.settings != added.settings:
         raise TypeError(
             f"the handler {name} is registered with two different settings: "
@@ -361,7 +363,7 @@ def _require_one_name_per_handler(known: Route, added: Route) -> None:
 
 
 def _refusal(route: Route, event: Event) -> str | None:
-    """The condition that does not hold, `when` apart."""
+    """Return the condition that does not hold, apart from `when`; `None` if all hold."""
     if not route.takes(event):
         return f"it takes {route.event_type!r}"
     for name, wanted in route.filters.items():
@@ -404,7 +406,7 @@ def _describe_condition(wanted: Any) -> str:
 
 
 def _describe_value(actual: Any) -> str:
-    """A payload's value, shortened; the contents of a dict or list are left out."""
+    """Describe a payload's value in short, without the contents of a dict or list."""
     if isinstance(actual, dict | list):
         return f"a {type(actual).__name__}"
     if isinstance(actual, str) and len(actual) > 60:
@@ -413,7 +415,7 @@ def _describe_value(actual: Any) -> str:
 
 
 def _similar(event_type: str) -> str | None:
-    # Imported here: a bot without a typing error does not pay for it at each cold start.
+    # Imported here: only a bot with a misspelled event type pays for it at each cold start.
     import difflib
 
     return next(iter(difflib.get_close_matches(event_type, EVENT_TYPES, n=1)), None)

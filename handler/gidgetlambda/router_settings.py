@@ -1,7 +1,7 @@
-"""The settings of a router: an instance of a frozen dataclass with defaults, checked by type.
+"""Router settings: an instance of a frozen dataclass with defaults, checked by type.
 
-Python checks no types at run time, and a wrong one would only show in front of a user: a label of
-`3`, or each character of a text taken for a label. This module performs no I/O.
+Python checks no types at run time, so that a wrong one would first show in front of a user: a label
+`3`, or each character of a text as a label. This module performs no I/O.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def require_settings(settings: Any) -> None:
     """Check a router's settings.
 
     Args:
-        settings: an instance of a frozen dataclass whose fields all have defaults.
+        settings: An instance of a frozen dataclass whose fields all have defaults.
 
     Raises:
-        TypeError: it is something else, or a value does not fit its field's annotation.
+        TypeError: `settings` is something else, or a value does not fit its field's annotation.
     """
     if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
         raise TypeError(f"settings must be an instance of a dataclass, not {settings!r}")
@@ -37,14 +37,14 @@ def require_settings(settings: Any) -> None:
 
 
 def changed_settings(settings: Any, changes: dict[str, Any]) -> Any:
-    """The settings with some values changed.
+    """Return the settings with some values changed.
 
     Args:
-        settings: the router's settings, `None` if it has none.
-        changes: new values by the names of the settings.
+        settings: The router's settings, `None` if it has none.
+        changes: New values by the names of the settings.
 
     Raises:
-        TypeError: the router has no setting of that name.
+        TypeError: The router has no setting of that name.
     """
     known = [] if settings is None else [field.name for field in dataclasses.fields(settings)]
     for name in changes:
@@ -63,7 +63,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value fits an annotation; one that is not understood here fits every value."""
+    """Return whether a value fits an annotation; every value fits one that is unknown here."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return True

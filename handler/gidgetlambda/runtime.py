@@ -50,9 +50,9 @@ class Runtime:
     """The resources of one process.
 
     Args:
-        requester: the bot's name.
-        router: the bot's handlers.
-        options: the bot's options.
+        requester: The bot's name.
+        router: The bot's handlers.
+        options: The bot's options.
     """
 
     def __init__(self, requester: str, router: Router, options: Options) -> None:
@@ -66,7 +66,7 @@ class Runtime:
         """The settings for receiving deliveries.
 
         Raises:
-            SettingsError: settings are missing or malformed. In inline mode, the error also names
+            SettingsError: Settings are missing or malformed. In inline mode, the error also names
                 the problems of the settings for working.
         """
         try:
@@ -118,7 +118,7 @@ class Runtime:
         )
 
     def queue(self, url: str) -> Queue:
-        """The queue with a URL."""
+        """Return the queue with a URL."""
         # Imported here: a bot without a queue does not pay for the import of botocore.
         from .sqs import Queue
 
@@ -149,7 +149,7 @@ class Runtime:
         return ()
 
     def _shared_client(self, purpose: str, **options: Any) -> httpx.AsyncClient:
-        """The client of this process for a purpose; connections belong to one event loop."""
+        """Return this process's client for a purpose; connections belong to one event loop."""
         loop = asyncio.get_running_loop()
         known = self._clients.get(purpose)
         if known is None or known[0] is not loop:

@@ -1,4 +1,4 @@
-"""The settings, read from the environment. This is the only module that reads it.
+"""Settings: read from the environment, by this module only.
 
 Each function reads its own settings and reports everything that is wrong with them at once. A
 settings library would cost more than the whole framework at each cold start, so these are frozen
@@ -40,7 +40,7 @@ class ReceiveSettings:
     """The settings of the function that receives deliveries.
 
     Attributes:
-        queue_url: the queue that tasks are sent to; `None` for inline mode.
+        queue_url: The queue that tasks are sent to; `None` for inline mode.
     """
 
     credentials: Credentials = field(repr=False)
@@ -53,11 +53,11 @@ class ReceiveSettings:
         """Read `GL_SECRET`, `GL_SECRET_PREVIOUS`, `GL_SIGNING_TOKEN` and `QUEUE_URL`.
 
         Args:
-            environ: the environment.
-            secret: overrides `GL_SECRET`.
+            environ: The environment.
+            secret: Overrides `GL_SECRET`.
 
         Raises:
-            SettingsError: settings are missing or malformed.
+            SettingsError: Settings are missing or malformed.
         """
         env = _Reader(environ)
         tokens = (
@@ -77,8 +77,8 @@ class WorkSettings:
     """The settings of the function that runs handlers.
 
     Attributes:
-        ignore_self: whether the bot's own events are ignored; `None` ignores them for bot accounts.
-        ssl_context: the certificate authorities that GitLab's certificate is checked against.
+        ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
+        ssl_context: The certificate authorities that GitLab's certificate is checked against.
     """
 
     access_token: str = field(repr=False)
@@ -98,13 +98,13 @@ class WorkSettings:
         """Read `GL_ACCESS_TOKEN`, `GL_URL`, `GL_IGNORE_SELF` and `GL_CA_FILE`.
 
         Args:
-            environ: the environment.
-            access_token: overrides `GL_ACCESS_TOKEN`.
-            url: overrides `GL_URL`.
-            ssl_context: overrides the public certificate authorities and `GL_CA_FILE`.
+            environ: The environment.
+            access_token: Overrides `GL_ACCESS_TOKEN`.
+            url: Overrides `GL_URL`.
+            ssl_context: Overrides the public certificate authorities and `GL_CA_FILE`.
 
         Raises:
-            SettingsError: settings are missing or malformed.
+            SettingsError: Settings are missing or malformed.
         """
         env = _Reader(environ)
         token = env.read("GL_ACCESS_TOKEN", _token, override=access_token)
@@ -129,10 +129,10 @@ class QueueSettings:
         """Read `QUEUE_URL` and `PARKED_QUEUE_URL`.
 
         Args:
-            environ: the environment.
+            environ: The environment.
 
         Raises:
-            SettingsError: settings are missing or malformed.
+            SettingsError: Settings are missing or malformed.
         """
         env = _Reader(environ)
         for name in ("QUEUE_URL", "PARKED_QUEUE_URL"):
@@ -148,7 +148,7 @@ class AwsSettings:
     """The access to AWS.
 
     Attributes:
-        endpoint: the URL of SQS, if it differs from the host of the queue's URL.
+        endpoint: The URL of SQS if it differs from the host of the queue's URL.
     """
 
     region: str
@@ -159,12 +159,12 @@ class AwsSettings:
 
 
 def aws(environ: Mapping[str, str] = os.environ) -> AwsSettings:
-    """Read the access to AWS, anew for each request, because Lambda rotates the credentials.
+    """Read the access to AWS. Call it for each request: Lambda rotates the credentials.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
     Args:
-        environ: the environment.
+        environ: The environment.
     """
     return AwsSettings(
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
@@ -176,30 +176,30 @@ def aws(environ: Mapping[str, str] = os.environ) -> AwsSettings:
 
 
 def is_queued(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether `QUEUE_URL` is set, valid or not: the mode is queued and not inline."""
+    """Return whether `QUEUE_URL` is set, valid or not: the mode is queued and not inline."""
     return bool(environ.get("QUEUE_URL", "").strip())
 
 
 def gitlab_url(environ: Mapping[str, str] = os.environ) -> str:
-    """`GL_URL`, or https://gitlab.com if it is unset."""
+    """Return `GL_URL`, or https://gitlab.com if it is unset."""
     return environ.get("GL_URL", "").strip() or DEFAULT_URL
 
 
 def secrets(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Every secret in the environment, valid or not, for the redactor."""
+    """Return every secret in the environment, valid or not, for the redactor."""
     values = [environ.get(name, "").strip() for name in SECRETS]
     # Of several signing tokens, each is a secret. The words of a passphrase are not.
     return [*values, *environ.get("GL_SIGNING_TOKEN", "").split()]
 
 
 def log_level(environ: Mapping[str, str] = os.environ) -> int:
-    """`LOG_LEVEL` as a number of `logging`; INFO if it is unset or not the name of a level."""
+    """Return `LOG_LEVEL` as a number of `logging`; INFO if it is unset or names no level."""
     name = environ.get("LOG_LEVEL", "").strip().upper()
     return logging.getLevelNamesMapping().get(name, logging.INFO)
 
 
 def metrics_namespace(environ: Mapping[str, str] = os.environ) -> str | None:
-    """`METRICS_NAMESPACE`, the namespace of the metrics in CloudWatch; `None` if it is unset."""
+    """Return the namespace of the metrics in CloudWatch; `None` if it is unset."""
     return environ.get("METRICS_NAMESPACE", "").strip() or None
 
 
@@ -214,13 +214,13 @@ class _Reader:
         self._problems: list[str] = []
 
     def text(self, name: str) -> str:
-        """A setting without surrounding white space; empty if it is unset."""
+        """Return a setting without surrounding white space; empty if it is unset."""
         return self._environ.get(name, "").strip()
 
     def read(
         self, name: str, parse: Callable[[str], T], *, override: str | None = None
     ) -> T | None:
-        """A setting's value; `None` if it is unset or malformed."""
+        """Return a setting's value; `None` if it is unset or malformed."""
         text = override or self.text(name)
         if not text:
             return None
@@ -282,7 +282,7 @@ def _url(text: str) -> str:
 
 
 def _ssl_context(ca_file: str) -> ssl.SSLContext:
-    """The public certificate authorities and those of a PEM file.
+    """Return a context with the public certificate authorities and those of a PEM file.
 
     A relative path is relative to the working directory, which is the package's root in Lambda.
     """

@@ -1,4 +1,4 @@
-"""The queue: send messages to SQS, and delay the next attempt of one.
+"""SQS: sends messages to a queue, and delays the next try of a received message.
 
 The requests are signed HTTP over httpx, in SQS's JSON protocol: boto3 would cost a quarter of a
 second at each cold start. botocore, which signs, is part of the Lambda runtime and not of the
@@ -44,7 +44,7 @@ class Signature(httpx.Auth):
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
     Args:
-        aws: returns the region and the present credentials.
+        aws: Returns the region and the present credentials.
     """
 
     requires_request_body = True
@@ -71,9 +71,9 @@ class Queue:
     """A FIFO queue.
 
     Args:
-        client: sends the requests; the time limit of one is `TIMEOUT`.
-        url: the queue's URL, as SQS returns it.
-        aws: returns the region, the present credentials and SQS's endpoint.
+        client: Sends the requests; the time limit of one is `TIMEOUT`.
+        url: The queue's URL, as SQS returns it.
+        aws: Returns the region, the present credentials and SQS's endpoint.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Queue:
         After a batch that SQS accepted in part, only the rest is sent again.
 
         Raises:
-            QueueUnavailable: a message is not accepted after 3 tries within 6 seconds.
+            QueueUnavailable: A message is not accepted after 3 tries within 6 seconds.
         """
         pending, because = list(messages), "it did not answer in time"
         try:
@@ -110,11 +110,11 @@ class Queue:
         raise QueueUnavailable(f"the queue did not accept {len(pending)} messages: {because}")
 
     async def delay(self, receipt_handle: str, seconds: float) -> None:
-        """Delay the next attempt of a message that was received.
+        """Delay the next try of a received message.
 
         Args:
             receipt_handle: SQS's handle of the received copy.
-            seconds: the delay from now, shortened to the longest that SQS allows.
+            seconds: The delay from now, shortened to the longest that SQS allows.
 
         Raises:
             QueueUnavailable: SQS did not accept the delay. The queue's visibility timeout holds.

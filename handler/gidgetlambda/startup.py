@@ -1,7 +1,7 @@
-"""Steps that the entry points take once, for faster cold starts.
+"""Startup: two steps of the entry points for faster cold starts.
 
-Both steps change the whole process. They belong to a process that is a function, and not to
-everybody who imports the framework. `make bench` measures their effect.
+Both change the whole process, so that the entry points take them and an import of the framework
+does not. `make bench` measures their effect.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def imported_for_good() -> Iterator[None]:
-    """Import modules that stay: the garbage collector skips them, now and later.
+    """Exempt the imports of this context from garbage collection, now and later.
 
     https://docs.python.org/3/library/gc.html#gc.freeze
     """

@@ -1,8 +1,8 @@
 """Task: one event for one handler, and its form on the queue.
 
 A task on the queue is ASCII JSON, since SQS refuses some characters that a payload may contain. It
-is deflated if it does not fit otherwise. Of a delivery it holds the payload and the headers of an
-allow-list, and no secret. This module performs no I/O.
+is deflated if it does not fit otherwise. It contains the payload of a delivery and the headers on
+an allow-list, but no secret. This module performs no I/O.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
@@ -38,11 +38,11 @@ class Parking:
     """The circumstances in which a task was parked.
 
     Attributes:
-        at: the time in seconds since the epoch.
-        because: the reason, in one line.
-        attempts: the number of tries; a hint, as SQS counts receipts.
-        group: the message group that the task came from.
-        traceback: of the last error, if there was one.
+        at: The time of the parking, in seconds since the epoch.
+        because: The reason, in one line.
+        attempts: The number of tries; a hint, as SQS counts receipts.
+        group: The message group that the task came from.
+        traceback: The traceback of the last error, if there was one.
     """
 
     at: float
@@ -57,10 +57,10 @@ class Task:
     """One event for one handler.
 
     Attributes:
-        handler: the name of its route.
-        received: the time of the delivery, in seconds since the epoch.
-        parking: the circumstances of its parking, `None` for a task that is not parked.
-        identity: the handler's first name, if it was renamed.
+        handler: The name of its route.
+        received: The time of the delivery, in seconds since the epoch.
+        parking: The circumstances of its parking, `None` for a task that is not parked.
+        identity: The handler's first name, if it was renamed.
     """
 
     event: Event
@@ -80,25 +80,25 @@ class Task:
         return _digest("delivery", self.event.delivery_id, self.identity or self.handler)
 
     def message(self) -> Message:
-        """The message that queues this task.
+        """Return the message that queues this task.
 
         Raises:
-            TaskTooLarge: the task does not fit on the queue.
+            TaskTooLarge: The task does not fit on the queue.
         """
         return Message(self.encode(), self.group, self.deduplication_id)
 
     def parked(self, parking: Parking, message_id: str) -> Message:
-        """The message that parks this task.
+        """Return the message that parks this task.
 
-        It is in a group of its own, so that all parked tasks can be listed. A task that was parked
-        before keeps the group that it first came from.
+        Each parked task has a separate group, so that all of them can be listed. A task that was
+        parked before keeps the group that it first came from.
 
         Args:
-            parking: the circumstances.
+            parking: The circumstances.
             message_id: SQS's `MessageId` of the copy on the task queue.
 
         Raises:
-            TaskTooLarge: the task does not fit on the queue.
+            TaskTooLarge: The task does not fit on the queue.
         """
         group = self.parking.group if self.parking is not None else parking.group
         task = replace(self, parking=replace(parking, group=group))
@@ -106,29 +106,29 @@ class Task:
         return Message(task.encode(), moved, moved)
 
     def replayed(self, message_id: str) -> Message:
-        """The message that puts this parked task back on the task queue, into its old group.
+        """Return the message that puts this parked task back on its queue, into its old group.
 
         Args:
             message_id: SQS's `MessageId` of the copy on the parked queue.
 
         Raises:
-            TaskTooLarge: the task does not fit on the queue.
+            TaskTooLarge: The task does not fit on the queue.
         """
         group = self.parking.group if self.parking is not None else self.group
         return Message(replace(self, parking=None).encode(), group, self._moved(message_id))
 
     def _moved(self, message_id: str) -> str:
-        """The deduplication id of a moved copy.
+        """Return the deduplication id of a moved copy.
 
         SQS drops a repeated id for five minutes, and a task can be moved back and forth in less.
         """
         return _digest("moved", self.deduplication_id, message_id)
 
     def encode(self) -> str:
-        """The task as the body of a message.
+        """Return the task as the body of a message.
 
         Raises:
-            TaskTooLarge: the task does not fit on the queue, even deflated.
+            TaskTooLarge: The task does not fit on the queue, even deflated.
         """
         limit = MESSAGE_LIMIT - (0 if self.parking else PARKING_RESERVE)
         try:
@@ -145,10 +145,10 @@ class Task:
 
     @classmethod
     def decode(cls, body: str) -> Task:
-        """The task in the body of a message.
+        """Read the task in the body of a message.
 
         Raises:
-            MalformedTask: the body is not a task, or is one of a later version.
+            MalformedTask: The body is not a task, or is one of a later version.
         """
         try:
             fields = json.loads(body)
@@ -194,7 +194,7 @@ class Task:
 
 
 def _subject(event: Event) -> str:
-    """The thing that the event is about, as far as the order of events is concerned."""
+    """Return the thing whose events a handler must see in order."""
     if event.target_path is not None:
         return event.target_path
     try:

@@ -35,13 +35,13 @@ class Transport:
     """Sends requests to one GitLab.
 
     Args:
-        client: the connections; its owner closes it.
-        base_url: the instance's URL, sub-path included.
-        access_token: sent as a bearer token.
-        sleep: waits for a number of seconds.
+        client: The connections; its owner closes it.
+        base_url: The instance's URL, sub-path included.
+        access_token: Sent as a bearer token.
+        sleep: Waits for a number of seconds.
 
     Attributes:
-        unanswered_writes: the number of writes whose answer never came.
+        unanswered_writes: The number of writes whose answer never came.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Transport:
         A POST or PATCH is repeated only if GitLab cannot have acted on it.
 
         Raises:
-            httpx.RequestError: no answer came.
+            httpx.RequestError: No answer came.
         """
         patience = PATIENCE
         for attempt in itertools.count():
@@ -77,7 +77,7 @@ class Transport:
                     raise
             else:
                 requested = _requested_pause(method, response, pause)
-                # Not less than `pause`: "Retry-After: 0" could go on forever.
+                # Not less than `pause`: "Retry-After: 0" could repeat it forever.
                 if requested is None or max(requested, pause) > patience:
                     return response
                 pause = max(requested, pause)
@@ -86,7 +86,7 @@ class Transport:
         raise AssertionError("unreachable")
 
     def describe(self, method: str, url: str, response: httpx.Response) -> str:
-        """The request that was answered, and its redirection, for an error message."""
+        """Describe an answered request and its redirection, for an error message."""
         request = f"{method} {without_secrets(httpx.URL(url))}"
         if response.url == httpx.URL(url):
             return request
@@ -133,7 +133,7 @@ class Transport:
         return response
 
     def _is_instance(self, url: httpx.URL) -> bool:
-        """Whether a URL is of the configured instance, not of another below the same host."""
+        """Return whether a URL belongs to the configured instance: its host and its sub-path."""
         own = self._instance
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             return False
@@ -144,19 +144,19 @@ class Transport:
 
 
 def without_secrets(url: httpx.URL) -> httpx.URL:
-    """A URL without the parts that may contain a secret."""
+    """Return a URL without the parts that may contain a secret."""
     return url.copy_with(userinfo=b"", query=None, fragment=None)
 
 
 def _may_repeat(method: str, error: httpx.TransportError) -> bool:
-    """Whether a request that failed on its way can be sent again without acting twice."""
+    """Return whether a request that failed can be sent again without acting twice."""
     if isinstance(error, NEVER_SENT):
         return True
     return method in REPEATABLE and isinstance(error, DROPPED)
 
 
 def _requested_pause(method: str, response: httpx.Response, pause: float) -> float | None:
-    """The number of seconds until the request is repeated; `None` if it is not."""
+    """Return the number of seconds until the request is repeated; `None` if it is not."""
     requested = retry_after(response.headers, now=time.time())
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return requested

@@ -1,7 +1,7 @@
-"""Worker: runs handlers, each within its time limit and with an outcome of its own.
+"""Worker: runs handlers, each within its time limit and with its own outcome.
 
-It also prevents loops: it asks GitLab once for the account of the access token, and keeps the bot's
-own events from handlers that were not registered for them.
+It also prevents loops: it requests the account of the access token once, and keeps the bot's own
+events from handlers that are not registered for them.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .router import Evaluation
 
 
-NO_GITLAB = "is GL_URL the address of a GitLab?"
+NO_GITLAB = "check that GL_URL is the address of a GitLab"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Account:
     """The account that the access token belongs to.
 
     Attributes:
-        bot: whether it is the account of an access token or a service account, and not a person's.
+        bot: Whether it is the account of an access token or a service account, and not a person's.
     """
 
     user_id: int
@@ -49,12 +49,12 @@ class Worker:
     """Runs handlers on events.
 
     Args:
-        gitlab: returns a new `GitLabAPI` over the shared client.
-        ignore_self: whether the bot's own events are ignored; `None` ignores them for bot accounts.
-        time_limit: for one handler in inline mode, in seconds.
-        wait_consistency: wait a second before each handler runs, as gidgetlab does.
-        redactor: keeps secrets out of outcomes.
-        reporter: reports each run in inline mode.
+        gitlab: Returns a new `GitLabAPI` over the shared client.
+        ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
+        time_limit: The time that a handler may take in inline mode, in seconds.
+        wait_consistency: Whether to wait a second before each handler runs, as gidgetlab does.
+        redactor: Keeps secrets out of outcomes.
+        reporter: Reports each run in inline mode.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class Worker:
         """Run one handler on an event.
 
         Args:
-            event: the event.
-            evaluation: the handler's route, which matched.
-            time_limit: in seconds.
+            event: The event.
+            evaluation: The handler's route, which matched.
+            time_limit: The time that the handler may take, in seconds.
         """
         gl = self._gitlab()
-        # In an asyncio task of its own: a handler that cancels its task must not end the function.
+        # In a separate asyncio task: a handler that cancels its task must not end the function.
         running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
         try:
             await asyncio.wait({running})
@@ -156,7 +156,7 @@ class Worker:
         return Outcome("done")
 
     async def _whoami(self, gl: GitLabAPI) -> Account:
-        """The access token's account, requested once per process.
+        """Return the access token's account, requested once per process.
 
         https://docs.gitlab.com/api/users/#retrieve-the-current-user
         """
@@ -169,7 +169,7 @@ class Worker:
 
 
 def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
-    """The reason why an event is the bot's own; `None` if it is not."""
+    """Return the reason why an event is the bot's own; `None` if it is not."""
     own = event.user_id == account.user_id or (
         event.user_id is None and event.username == account.username
     )
@@ -187,8 +187,8 @@ async def _get_account(gl: GitLabAPI) -> Account:
     """Request the account of the access token.
 
     Raises:
-        NotRun: the owner has to act.
-        HTTPException: GitLab is down or limits its rate.
+        NotRun: The token or the URL needs the owner's action.
+        HTTPException: GitLab is down or limits the rate of requests.
     """
     try:
         return _account(await gl.getitem("/user"))
@@ -197,7 +197,7 @@ async def _get_account(gl: GitLabAPI) -> Account:
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise NotRun(
-                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request})"
+                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); replace it"
             ) from error
         raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 

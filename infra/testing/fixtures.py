@@ -1,4 +1,4 @@
-"""A pytest plugin for tests of a bot: its fixtures, and a readable log of a test that fails.
+"""A pytest plugin for the tests of a bot: fixtures, and a readable log of each failing test.
 
 The root `conftest.py` of a test suite loads it: `pytest_plugins = ["infra.testing.fixtures"]`.
 """
@@ -29,7 +29,7 @@ SETTINGS = ("GL_", "LOG_LEVEL", "METRICS_NAMESPACE", "QUEUE_URL", "PARKED_QUEUE_
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Show the bot's log as `make run` does: each line with its fields, and tracebacks."""
+    """Show the bot's log as `make run` does: lines with their fields, and tracebacks."""
     logging_plugin = session.config.pluginmanager.get_plugin("logging-plugin")
     if logging_plugin is not None:  # `-p no:logging`
         logging_plugin.report_handler.setFormatter(LineFormatter())
@@ -57,7 +57,7 @@ class ServeBot(Protocol):
         """Serve a bot until the test ends.
 
         Args:
-            parts: the bot, or the routers of a new bot.
+            parts: The bot, or the routers of a new bot.
         """
 
 
@@ -65,8 +65,8 @@ class ServeBot(Protocol):
 def serve_bot(sandbox: Sandbox, bare_environment: None) -> Iterator[ServeBot]:
     """Serves a bot that works on the sandbox and receives all of its webhooks.
 
-    The bot that is served has the handlers of the given one, and settings of its own: a bot keeps
-    its settings, and each test has another sandbox.
+    The served bot has the handlers of the given one and settings of its own, because a bot keeps
+    its settings and each test has a new sandbox.
     """
     with ExitStack() as served:
 
@@ -82,6 +82,6 @@ def serve_bot(sandbox: Sandbox, bare_environment: None) -> Iterator[ServeBot]:
 
 
 def comments(noteable: Noteable) -> list[str]:
-    """The texts of the comments on an issue or merge request, without the bot's hidden markers."""
+    """Return the texts of the comments on an issue or merge request, without markers."""
     bodies = [note.body for note in noteable.notes if not note.system]
     return [MARKER.sub("", body).rstrip() for body in bodies]

@@ -1,4 +1,4 @@
-"""GitLabAPI objects for tests: for a sandbox, or for a GitLab that gives the answers of a list."""
+"""GitLabAPI objects for tests, with a sandbox or with a scripted GitLab behind them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOT_ID = 4
 
 
 class ScriptedGitLab:
-    """Gives one answer per request, for answers that the sandbox does not give; repeats the last.
+    """Gives scripted answers, one per request, that the sandbox does not give; repeats the last.
 
     Attributes:
         requests: The requests that it received.
@@ -44,18 +44,18 @@ class ScriptedGitLab:
 
 
 def answer(status: int = 200, data: Any = None, **headers: str) -> httpx.Response:
-    """A JSON answer; underscores in the names of headers stand for hyphens."""
+    """Return a JSON answer; underscores in the names of headers stand for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, json=data, headers=named)
 
 
 def sandbox_api(sandbox: Sandbox, token: str | None = BOT_TOKEN) -> GitLabAPI:
-    """An API for a sandbox without a server."""
+    """Return an API for a sandbox without a server."""
     client = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app))
     return GitLabAPI(client, "tester", access_token=token, url=sandbox.url)
 
 
 def for_run(api: GitLabAPI, *, delivery: str = "d-1", handler: str = "m:h") -> GitLabAPI:
-    """The API, now for a handler's run on a delivery."""
+    """Return the API after it began to act for a handler's run on a delivery."""
     api.act_for(Origin(delivery, handler, BOT_ID, event_uuid="chain-1"))
     return api

@@ -1,6 +1,6 @@
 """Doors: the ways in which a delivery reaches a bot, over HTTP or through AWS and Mangum.
 
-A door opens for a bot and gives an `httpx.Client` whose requests reach that bot.
+A door is a context manager for a bot; it returns an `httpx.Client` whose requests reach the bot.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ def merge_request(action: str | None = "open", **attributes: Any) -> Json:
 
 
 def note(text: str = "Me too", **noteable: Any) -> Json:
-    """Return a comment on the issue 23, or on what a keyword describes: `snippet={"id": 53}`."""
+    """Return a comment on the issue 23, or on another item: `snippet={"id": 53}`."""
     return {
         "object_kind": "note",
         "event_type": "note",

@@ -1,4 +1,4 @@
-"""Runs code in a process of its own, where `import bot` gives the sample bot."""
+"""Code in a separate process, where `import bot` imports the sample bot."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ IMPORT_PATH = os.pathsep.join((f"{ROOT}/tests/sample", f"{ROOT}/handler"))
 
 
 def run_python(code: str, *, stdin: str = "", **environ: str) -> str:
-    """Run code in an environment without other settings; return its standard output."""
+    """Run code with the given settings only; return its standard output."""
     process = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         input=stdin,

@@ -17,7 +17,7 @@ for event, environ in json.load(sys.stdin):
 """
 
 
-def test_does_not_import_botocore_without_a_queue_or_difflib_without_a_typing_error() -> None:
+def test_imports_botocore_and_difflib_only_when_needed() -> None:
     names = ["botocore", "difflib"]
     code = f"import sys, receive; print([name for name in {names} if name in sys.modules])"
     assert run_python(code) == "[]\n"

@@ -27,46 +27,40 @@ print(json.dumps([answer, heavy]))
 """
 
 
-def work(environ: dict[str, str], *, sent: float) -> Any:
-    """Run a task for the issue 1; return the answer and the heavy modules that were imported.
+def work(environ: dict[str, str], *tasks: tuple[int, float]) -> Any:
+    """Run tasks for issues; return the answer and the heavy modules that were imported.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event
+
+    Args:
+        environ: The environment of the function.
+        tasks: The number of each task's issue, and the time at which its message was sent.
     """
-    event = Event(payloads.issue(iid=1), event="Issue Hook", delivery_id="d-1")
-    task = Task(event, "welcome.issue_opened", received=time.time())
-    record = {
-        "messageId": "m-1",
-        "receiptHandle": "r-1",
-        "body": task.encode(),
-        "attributes": {
+    records = []
+    for iid, sent in tasks:
+        event = Event(payloads.issue(iid=iid), event="Issue Hook", delivery_id=f"d-{iid}")
+        task = Task(event, "welcome.issue_opened", received=sent)
+        attributes = {
             "ApproximateReceiveCount": "1",
             "SentTimestamp": str(int(sent * 1000)),
             "MessageGroupId": task.group,
-        },
-        "eventSource": "aws:sqs",
-    }
-    output = run_python(WORK, stdin=json.dumps({"Records": [record]}), **environ)
+        }
+        record = {"messageId": f"m-{iid}", "receiptHandle": f"r-{iid}", "body": task.encode()}
+        records.append(record | {"attributes": attributes, "eventSource": "aws:sqs"})
+    output = run_python(WORK, stdin=json.dumps({"Records": records}), **environ)
     return json.loads(output.splitlines()[-1])  # metrics precede it
 
 
-def test_runs_a_task_without_the_imports_of_receiving(
+def test_runs_and_parks_tasks_without_the_imports_of_receiving(
     stack: FunctionStack, in_process: Sandbox
 ) -> None:
     issue = in_process.open_issue("It does not start")
-    answer = work(stack.environment("WorkFunction"), sent=time.time())
+    answer = work(stack.environment("WorkFunction"), (issue.iid, time.time()), (99, 0))
     assert answer == [{"batchItemFailures": []}, []]
     assert [note.author.username for note in issue.notes] == ["playground-bot"]
-
-
-def test_parks_a_task_without_the_imports_of_receiving(
-    stack: FunctionStack, in_process: Sandbox
-) -> None:
-    del in_process.instance.projects[71]
-    answer = work(stack.environment("WorkFunction"), sent=0)
-    assert answer == [{"batchItemFailures": []}, []]
     assert len(stack.sqs.messages(stack.parked_queue)) == 1
 
 
 def test_returns_a_task_to_the_queue_without_settings() -> None:
-    answer, _ = work({}, sent=time.time())
+    answer, _ = work({}, (1, time.time()))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}

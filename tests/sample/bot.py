@@ -1,6 +1,6 @@
 """The bot that the framework's tests run.
 
-It is not handler/bot.py, so that a change of an owner's bot breaks none of these tests.
+They do not run handler/bot.py, so that an owner's change to it breaks none of them.
 """
 
 from gidgetlambda import GitLabBot

@@ -12,7 +12,7 @@ class Settings:
     """The settings of this plugin.
 
     Attributes:
-        label: the title of the label. GitLab creates the label if the project has none.
+        label: The title of the label. GitLab creates the label if the project has none.
     """
 
     label: str = "needs review"

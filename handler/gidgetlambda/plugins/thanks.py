@@ -12,7 +12,7 @@ class Settings:
     """The settings of this plugin.
 
     Attributes:
-        text: the comment; `{username}` stands for the author of the merge request.
+        text: The comment; `{username}` stands for the author of the merge request.
     """
 
     text: str = "Thanks for the contribution @{username}!"

@@ -12,7 +12,7 @@ class Settings:
     """The settings of this plugin.
 
     Attributes:
-        emoji: the name of the emoji, without colons.
+        emoji: The name of the emoji, without colons.
     """
 
     emoji: str = "thumbsup"
@@ -22,7 +22,7 @@ router = Router(name="thumbs_up", settings=Settings())
 
 
 def is_new(event: Event) -> bool:
-    """Whether the comment is new. GitLab before 16.11 sends no action, and new comments only."""
+    """Return whether a comment is new: GitLab before 16.11 sends new ones only, without action."""
     return event.action in (None, "create")
 
 

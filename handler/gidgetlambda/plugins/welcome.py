@@ -12,7 +12,7 @@ class Settings:
     """The settings of this plugin.
 
     Attributes:
-        text: the comment; `{username}` stands for the author of the issue.
+        text: The comment; `{username}` stands for the author of the issue.
     """
 
     text: str = "Thanks for the report @{username}! I will look into it ASAP! (I'm a bot)."

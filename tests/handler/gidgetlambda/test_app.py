@@ -1,10 +1,9 @@
 """Deliveries and their answers, as the README's table lists them.
 
-The doors differ only in how they carry headers and bytes. Only the rows that depend on these pass
-through every door; everything else passes through one door, the HTTP API of a deployment.
+The doors differ only in how they carry headers and bytes. The rows that depend on these pass
+through every door, all others through the HTTP API of a deployment.
 """
 
-import asyncio
 import base64
 import json
 import logging
@@ -17,11 +16,12 @@ import httpx
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot, __version__
 from gidgetlambda.app import BODY_LIMIT
+from gidgetlambda.task import Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 from infra.sandbox.webhooks import sign
-from infra.testing.server import serve
+from infra.testing.stack import FunctionStack
 from tests.event_payloads import EventPayload, outside_payloads, own_payloads
 from tests.handler import payloads
 from tests.handler.doors import DOORS, Door
@@ -95,7 +95,7 @@ BOTH = TOKEN | SIGNING
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """A case of the table: the settings, the delivery and the answer."""
+    """A row of the table: the settings, the delivery and the answer."""
 
     name: str
     settings: dict[str, str]
@@ -265,6 +265,28 @@ def test_says_why_each_handler_ignores_a_delivery(bot: GitLabBot, client: httpx.
     assert BOT_TOKEN not in answer.text
 
 
+def test_queues_a_renamed_handler_under_its_first_name(
+    stack: FunctionStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack.environment("ReceiveFunction").items():
+        monkeypatch.setenv(name, value)
+    bot = GitLabBot("tester")
+
+    @bot.router.register("Issue Hook", name="present", formerly="first")
+    async def takes_issues(event: Event, gl: GitLabAPI) -> None:
+        raise AssertionError
+
+    with http_api(bot) as client:
+        answer = client.post("/", headers=tokened("the-webhook-secret"), content=ISSUE)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.json()["handlers"] == ["present"]
+    (message,) = stack.sqs.messages(stack.queue())
+    task = Task.decode(message.body)
+    first = Task(task.event, "first", task.received)
+    assert task.handler == "present"
+    assert (message.group, message.deduplication_id) == (first.group, first.deduplication_id)
+
+
 @pytest.fixture
 def handled(bot: GitLabBot) -> list[str]:
     """The types of the events that a handler of the bot has received."""
@@ -298,56 +320,21 @@ def test_runs_a_handler_for_each_outside_payload(client: httpx.Client, handled: 
         check_runs_handler(client, handled, payload)
 
 
-def test_accepts_every_signed_webhook_of_the_sandbox(
-    sandbox: Sandbox, bot: GitLabBot, handled: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GL_SIGNING_TOKEN", SIGNING_TOKEN)
-    with serve(bot.app) as url:
-        hook = sandbox.add_hook(f"{url}/webhook", token="another", signing_token=SIGNING_TOKEN)
-        issue = sandbox.open_issue("A bug")
-        sandbox.comment(issue, "Me too")
-        sandbox.award(issue, "thumbsup")
-        sandbox.open_issue("A secret", confidential=True)
-        sandbox.merge(sandbox.open_merge_request("A change"))
-        sandbox.push("main", "A commit")
-        sandbox.tag("v1")
-        sandbox.settle()
-        del sandbox.project.hooks[hook.id]
-    assert {event.response_status for event in hook.events} == {"200"}
-    assert set(handled) == {
-        "Issue Hook",
-        "Confidential Issue Hook",
-        "Note Hook",
-        "Emoji Hook",
-        "Merge Request Hook",
-        "Push Hook",
-        "Tag Push Hook",
-    }
-
-
 # Settings
 
 
-def test_names_every_missing_setting_at_once(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("queue_url", ["", "https://sqs.eu-west-1.amazonaws.com/1/tasks.fifo"])
+def test_names_every_missing_setting_at_once(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("QUEUE_URL", queue_url)
     with http_api(GitLabBot("tester")) as client:
         because = client.post("/", headers=tokened(), content=ISSUE).json()["because"]
     assert "GL_SECRET" in because
-    assert "GL_ACCESS_TOKEN" in because
+    assert ("GL_ACCESS_TOKEN" in because) is not bool(queue_url)
     (record,) = [record for record in caplog.records if record.message == "delivery"]
     assert record.levelno == logging.ERROR
     assert record.__dict__["because"] == because
-
-
-def test_health_needs_no_settings() -> None:
-    with http_api(GitLabBot("tester")) as client:
-        assert client.get("/health").status_code == 200
-
-
-def test_needs_no_access_token_with_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo")
-    with http_api(GitLabBot("tester")) as client:
-        answer = client.post("/", headers=tokened(), content=ISSUE)
-    assert "GL_ACCESS_TOKEN" not in answer.json()["because"]
 
 
 def test_needs_an_access_token_only_when_a_handler_matches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,13 +353,6 @@ def test_needs_an_access_token_only_when_a_handler_matches(monkeypatch: pytest.M
     assert (push.status_code, push.json()["status"]) == (200, "ignored")
 
 
-def test_reads_a_setting_again_after_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    with http_api(GitLabBot("tester")) as client:
-        assert client.post("/", headers=tokened(), content=ISSUE).status_code == 503
-        monkeypatch.setenv("GL_SECRET", "hook-secret")
-        assert client.post("/", headers=tokened(), content=ISSUE).status_code == 200
-
-
 # The log
 
 
@@ -380,7 +360,7 @@ def records(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, An
     return [record.__dict__ for record in caplog.records if record.message == message]
 
 
-def test_logs_each_delivery(
+def test_logs_each_delivery_and_each_task(
     bot: GitLabBot, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     @bot.router.register("Issue Hook")
@@ -398,6 +378,9 @@ def test_logs_each_delivery(
     assert accepted["milliseconds"] >= 0
     assert (refused["outcome"], refused["status"]) == ("refused", 401)
     assert "X-Gitlab-Token" in refused["because"]
+    (task,) = records(caplog, "task")
+    assert (task["delivery"], task["handler"]) == ("d1", bot.router.routes[0].name)
+    assert (task["outcome"], task["attempt"]) == ("done", 1)
     assert not any(secret in str(each) for secret in SECRETS for each in (accepted, refused))
 
 
@@ -470,19 +453,3 @@ async def test_answers_400_when_the_client_disconnects(bot: GitLabBot) -> None:
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
     await bot.app(scope, receive, send)
     assert sent[0]["status"] == 400
-
-
-@pytest.mark.anyio
-async def test_runs_deliveries_concurrently(bot: GitLabBot) -> None:
-    barrier = asyncio.Barrier(5)
-
-    @bot.router.register("Issue Hook")
-    async def meet(event: Event, gl: GitLabAPI) -> None:
-        await barrier.wait()
-
-    transport = httpx.ASGITransport(bot.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
-        deliveries = (client.post("/", headers=tokened(), content=ISSUE) for _ in range(5))
-        answers = await asyncio.gather(*deliveries)
-    await bot.aclose()
-    assert [answer.json()["status"] for answer in answers] == ["done"] * 5

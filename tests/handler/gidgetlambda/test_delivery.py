@@ -78,8 +78,10 @@ def test_accepts_any_of_several_signatures_and_keys() -> None:
         {"webhook-signature": "v1,QUJD,v1,QUJD"},
         {"webhook-signature": "v1,é"},
         {"webhook-signature": "v1,QUJ="},
+        {"webhook-id": None},
         {"webhook-id": ""},
         {"webhook-id": "delivery-1,delivery-1"},
+        {"webhook-timestamp": None},
         {"webhook-timestamp": ""},
         {"webhook-timestamp": "soon"},
         {"webhook-timestamp": f"{NOW}.0"},
@@ -90,15 +92,11 @@ def test_accepts_any_of_several_signatures_and_keys() -> None:
     ],
     ids=lambda changes: ascii(changes)[1:40],
 )
-def test_refuses_a_malformed_signature_despite_a_right_token(changes: dict[str, str]) -> None:
-    refused(signed() | {"x-gitlab-token": "s3cret"} | changes, BOTH)
-
-
-@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp"])
-def test_names_what_a_signed_delivery_lacks(name: str) -> None:
-    headers = signed()
-    del headers[name]
-    assert name in refused(headers, BOTH)
+def test_refuses_a_malformed_signature_despite_a_right_token(
+    changes: dict[str, str | None],
+) -> None:
+    headers = signed() | {"x-gitlab-token": "s3cret"} | changes
+    refused({name: value for name, value in headers.items() if value is not None}, BOTH)
 
 
 def test_id_and_timestamp_alone_are_not_a_signature() -> None:
@@ -189,12 +187,6 @@ def test_accepts_the_outside_vector_and_refuses_its_forgeries() -> None:
 
 
 # Headers and tokens
-
-
-def test_repeated_headers_match_no_secret() -> None:
-    headers = join_headers([(b"X-Gitlab-Token", b"s3cret"), (b"x-gitlab-token", b"s3cret")])
-    assert headers == {"x-gitlab-token": "s3cret,s3cret"}
-    refused(JSON | headers, TOKEN_ONLY)
 
 
 def test_headers_are_utf_8_or_latin_1() -> None:

@@ -10,53 +10,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from gidgetlambda import Event, GitLabAPI, GitLabBot, Router
+from gidgetlambda import GitLabBot
 from gidgetlambda.runtime import Options
 
-from infra.sandbox import BOT_TOKEN, Sandbox
 from tests.handler import payloads
-
-pytestmark = pytest.mark.anyio
-
-
-async def nothing(event: Event, gl: GitLabAPI) -> None: ...
-
-
-def router_for(event_type: str) -> Router:
-    router = Router()
-    router.add(nothing, event_type)
-    return router
-
-
-async def deliver(bot: GitLabBot, token: str) -> httpx.Response:
-    transport = httpx.ASGITransport(bot.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
-        headers = {"X-Gitlab-Event": "Issue Hook", "X-Gitlab-Token": token}
-        return await client.post("/webhook", headers=headers, json=payloads.issue())
-
-
-def test_register_routers_extends_the_router_in_any_order() -> None:
-    bot, first, second = GitLabBot("tester"), router_for("Issue Hook"), router_for("Push Hook")
-    bot.register_routers(first)
-    bot.router.register("Note Hook")(nothing)
-    bot.register_routers(second, first)
-    second.add(nothing, "Job Hook")
-    event_types = [route.event_type for route in bot.router.routes]
-    assert event_types == ["Issue Hook", "Note Hook", "Push Hook", "Job Hook"]
-
-
-async def test_arguments_override_the_environment(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GL_SECRET", "of-the-environment")
-    monkeypatch.setenv("GL_ACCESS_TOKEN", "glpat-of-the-environment")
-    monkeypatch.setenv("GL_URL", "http://127.0.0.1:1")
-    bot = GitLabBot("tester", secret="given", access_token=BOT_TOKEN, url=sandbox.url)
-    bot.router.add(nothing, "Issue Hook")
-    accepted, refused = await deliver(bot, "given"), await deliver(bot, "of-the-environment")
-    await bot.aclose()
-    assert accepted.json()["status"] == "done"
-    assert refused.status_code == 401
 
 
 def test_passes_every_argument_to_its_runtime_and_hides_the_secrets() -> None:

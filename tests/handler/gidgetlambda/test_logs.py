@@ -1,4 +1,5 @@
 import logging
+import sys
 
 import httpx
 import pytest
@@ -8,9 +9,7 @@ from gidgetlambda.sqs import Signature
 
 
 def a_record(message: str, **fields: object) -> logging.LogRecord:
-    record = logging.LogRecord("gidgetlambda", logging.INFO, "", 0, message, (), None)
-    record.__dict__.update(fields)
-    return record
+    return logging.makeLogRecord({"levelname": "INFO", "msg": message, **fields})
 
 
 @pytest.mark.parametrize(
@@ -38,16 +37,15 @@ def test_formats_a_record_as_one_line_and_its_traceback(
 def test_formats_the_exception_that_a_handler_logs() -> None:
     try:
         raise ValueError("a bug")
-    except ValueError as error:
-        record = a_record("it went wrong")
-        record.exc_info = (ValueError, error, error.__traceback__)
+    except ValueError:
+        record = a_record("it went wrong", exc_info=sys.exc_info())
     lines = LineFormatter().format(record).splitlines()
     assert lines[:2] == ["INFO it went wrong", "Traceback (most recent call last):"]
     assert lines[-1] == "ValueError: a bug"
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_no_level_logs_the_session_token(level: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_the_session_token_at_no_level(level: int, caplog: pytest.LogCaptureFixture) -> None:
     set_level(level)
     caplog.set_level(logging.DEBUG)  # Lambda's root logger writes every line that reaches it
     aws = AwsSettings("eu-west-1", None, "AKIDEXAMPLE", "secret-key", "session-token")

@@ -31,13 +31,13 @@ def gl(in_process: Sandbox) -> GitLabAPI:
 
 
 def texts_on(noteable: Any) -> list[str]:
-    """The texts of the notes without their markers."""
+    """Return the texts of the notes without their markers."""
     notes = [note.body for note in noteable.notes if not note.system]
     return [body.partition("\n\n<!-- gidgetlambda ")[0] for body in notes]
 
 
 def record_methods(gl: GitLabAPI) -> list[str]:
-    """The methods of all further requests."""
+    """Return a list that grows by the method of each further request."""
     methods: list[str] = []
 
     async def record(request: httpx.Request) -> None:
@@ -64,16 +64,6 @@ async def test_posts_another_comment_for_another_delivery_handler_or_key(
     await for_run(gl, delivery="d-2").comment(path, "three")
     await for_run(gl, handler="m:other").comment(path, "four")
     assert texts_on(issue) == ["one", "two", "three", "four"]
-
-
-async def test_finds_a_comment_behind_a_hundred_others(
-    gl: GitLabAPI, in_process: Sandbox, issue: Issue, path: str
-) -> None:
-    await gl.comment(path, "Thanks!")
-    for number in range(120):
-        in_process.comment(issue, str(number))
-    await gl.comment(path, "Thanks!")
-    assert texts_on(issue).count("Thanks!") == 1
 
 
 async def test_looks_for_a_comment_for_60_days_and_for_a_standing_one_forever(
@@ -152,28 +142,10 @@ async def test_ignores_a_marker_that_somebody_else_wrote(
     assert texts_on(issue) == ["Not the bot", "Thanks!"]
 
 
-async def test_ignores_a_marker_within_a_quoted_text(
-    gl: GitLabAPI, issue: Issue, path: str
-) -> None:
-    forged = Origin("d-2", "m:h", BOT_ID).comment_identity(path, "", standing=False)
-    await gl.comment(path, f"You said: <!-- gidgetlambda {forged} -->")
-    await for_run(gl, delivery="d-2").comment(path, "Thanks!")
-    assert texts_on(issue)[-1] == "Thanks!"
-
-
 async def test_quick_actions_alone_create_no_note(gl: GitLabAPI, issue: Issue, path: str) -> None:
     await gl.comment(path, "/close")
     assert issue.state == "closed"
     assert texts_on(issue) == []
-
-
-async def test_posts_a_text_with_a_quick_action_once(
-    gl: GitLabAPI, issue: Issue, path: str
-) -> None:
-    for _ in range(2):
-        await gl.comment(path, "Done.\n/close")
-    assert issue.state == "closed"
-    assert len(texts_on(issue)) == 1
 
 
 async def test_marks_every_note_of_a_run_whichever_method_posts_it(
@@ -197,5 +169,5 @@ async def test_a_script_posts_each_comment_without_a_marker(
     for _ in range(2):
         await gl.comment(path, "Hi")
     assert [note.body for note in issue.notes] == ["Hi", "Hi"]
-    with pytest.raises(GitLabException, match="needs an event; a script has none"):
+    with pytest.raises(GitLabException, match="omit `update` in a script"):
         await gl.comment(path, "Hi", update=True)

@@ -6,7 +6,6 @@ from unittest.mock import AsyncMock
 import pytest
 from gidgetlambda import Event, GitLabAPI, Router
 from gidgetlambda.router import EVENT_TYPES, AsyncCallback
-from gidgetlambda.task import Task
 
 from tests.handler import payloads
 
@@ -31,7 +30,7 @@ async def nothing(event: Event, gl: GitLabAPI) -> None: ...
 
 
 def new_handler() -> AsyncCallback:
-    """A new function; all of them have the same qualified name."""
+    """Return a new function. All new functions have the same qualified name."""
 
     async def handler(event: Event, gl: GitLabAPI, settings: Any = None) -> None: ...
 
@@ -244,28 +243,13 @@ def test_names_a_route_and_keeps_its_identity(
     assert not route.is_called("another")
 
 
-def test_a_renamed_handler_keeps_the_group_and_the_deduplication_id_of_its_tasks() -> None:
-    before = Task(an_event(), "first", received=0.0)
-    (route,) = routed(name="present", formerly="first").routes
-    task = Task(an_event(), route.name, received=0.0, identity=route.identity)
-    assert (task.group, task.deduplication_id) == (before.group, before.deduplication_id)
-    assert Task.decode(task.encode()).handler == "present"
-
-
-def test_runs_one_function_once_per_event() -> None:
-    router = Router(routed(), routed(action="open"), routed("*"))
-    assert len(router.routes) == 3
-    assert len(router.match(an_event())) == 1
-    assert len(router.match(an_event("Push Hook"))) == 1
-
-
 @dataclass
-class Greeter:
+class EqualGreeter:
     async def greet(self, event: Event, gl: GitLabAPI) -> None: ...
 
 
 def test_a_bound_method_is_one_handler_per_object() -> None:
-    one, equal = Greeter(), Greeter()
+    one, equal = EqualGreeter(), EqualGreeter()
     router = Router()
     router.add(one.greet, "Issue Hook")
     router.add(one.greet, "Issue Hook", action="open")
@@ -274,7 +258,7 @@ def test_a_bound_method_is_one_handler_per_object() -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
+class PluginSettings:
     text: str = "Hello"
 
 
@@ -282,7 +266,7 @@ HANDLER, NAMESAKE = new_handler(), new_handler()
 
 
 def plugin(func: AsyncCallback, text: str = "Hello", **conditions: Any) -> Router:
-    router = Router(name="plugin", settings=Settings(text))
+    router = Router(name="plugin", settings=PluginSettings(text))
     router.add(func, "Issue Hook", **conditions)
     return router
 

@@ -50,12 +50,7 @@ async def test_passes_every_option_to_the_handlers_gitlab() -> None:
     assert one._client is other._client
 
 
-async def test_passes_the_options_of_runs_to_the_worker() -> None:
-    worker = runtime_for(time_limit=2.5, wait_consistency=True).worker
-    assert (worker._time_limit, worker._wait_consistency) == (2.5, True)
-
-
-def test_outlives_an_event_loop(sandbox: Sandbox) -> None:
+def test_opens_new_connections_in_a_new_event_loop(sandbox: Sandbox) -> None:
     runtime = runtime_for(sandbox.url)
     assert [asyncio.run(outcome_of(runtime)) for _ in range(2)] == ["done", "done"]
 

@@ -1,5 +1,6 @@
 import base64
 import logging
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def test_works_on_gitlab_com_by_default() -> None:
 )
 def test_reads_the_settings_for_working(name: str, text: str, value: object) -> None:
     assert getattr(work(**{f"GL_{name.upper()}": text}), name) == value
+
+
+def test_arguments_override_the_environment() -> None:
+    received = receive({"GL_SECRET": "a", "GL_SECRET_PREVIOUS": "b"}, secret="given")
+    assert received.credentials.tokens == ("given", "b")
+    context = ssl.create_default_context()
+    environ = {"GL_ACCESS_TOKEN": "a b", "GL_URL": "nonsense", "GL_CA_FILE": "nowhere.pem"}
+    given = {"access_token": "given", "url": "https://gitlab.example.com"}
+    worked = WorkSettings.from_env(environ, **given, ssl_context=context)
+    assert worked == WorkSettings("given", "https://gitlab.example.com", None, context)
 
 
 # Malformed settings

@@ -1,4 +1,4 @@
-"""The queue's client against SQS over HTTP and its faults."""
+"""The queue's client, against SQS over HTTP and its faults."""
 
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
@@ -73,13 +73,6 @@ def receive(sqs: Sqs, url: str) -> list[dict[str, Any]]:
 # Sending
 
 
-async def test_sends_the_body_the_group_and_the_id(queue: Queue, sqs: Sqs, url: str) -> None:
-    await queue.send([Message("hello", "group", "once")])
-
-    (message,) = sqs.messages(url)
-    assert (message.body, message.group, message.deduplication_id) == ("hello", "group", "once")
-
-
 @pytest.mark.parametrize(
     "messages",
     [
@@ -94,13 +87,10 @@ async def test_sends_any_number_of_messages(
 ) -> None:
     await queue.send(messages)
 
-    assert bodies(sqs, url) == [message.body for message in messages]
-
-
-async def test_sends_no_request_without_messages(sqs: Sqs, queue: Queue) -> None:
-    sqs.faults.choose = lambda action: Fault.BROKEN
-
-    await queue.send([])
+    stored = sqs.messages(url)
+    sent = {Message(one.body, one.group, one.deduplication_id) for one in stored}
+    assert len(stored) == len(messages)
+    assert sent == set(messages)
 
 
 async def test_uses_the_queues_url_without_an_endpoint(
@@ -175,24 +165,17 @@ async def test_reports_the_answer_of_sqs_after_three_tries(
     assert len(sqs.faults.happened) == 3
 
 
-async def test_gives_up_a_silent_queue_in_time_for_gitlab(queue: Queue, sqs: Sqs) -> None:
+async def test_gives_up_on_a_silent_queue_before_gitlab_does(queue: Queue, sqs: Sqs) -> None:
     sqs.faults.add("SendMessageBatch", Fault.SILENT, times=3)
 
     with anyio.fail_after(8), pytest.raises(QueueUnavailable, match=r"ReadTimeout|in time"):
         await queue.send(some_messages(1))
 
 
-async def test_gives_up_a_missing_queue(sqs: Sqs, client: httpx.AsyncClient) -> None:
-    queue = open_queue(client, "http://127.0.0.1:9/1/tasks.fifo", sqs.owner.environment())
-
-    with pytest.raises(QueueUnavailable, match="ConnectError"):
-        await queue.send(some_messages(1))
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"<html>", b'{"Successful": []}', b'{"Successful": [{"Id": "1"}]}']
 )
-async def test_trusts_only_an_answer_that_names_the_message(content: bytes) -> None:
+async def test_requires_an_answer_that_names_the_message(content: bytes) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=content))
     async with httpx.AsyncClient(transport=transport) as client:
         queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", {})
@@ -204,11 +187,6 @@ async def test_trusts_only_an_answer_that_names_the_message(content: bytes) -> N
 async def test_reports_a_character_that_sqs_rejects(queue: Queue, character: str) -> None:
     with pytest.raises(QueueUnavailable, match="Invalid characters found"):
         await queue.send([Message(character, "g", "d")])
-
-
-async def test_reports_a_missing_permission(queue: Queue) -> None:
-    with pytest.raises(QueueUnavailable, match=r"403 AccessDenied.*sqs:ChangeMessageVisibility"):
-        await queue.delay("any", 10)
 
 
 async def test_hides_the_request_that_sqs_quotes() -> None:

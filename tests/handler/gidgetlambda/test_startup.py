@@ -1,4 +1,4 @@
-"""The effects of an entry point on its process, observed in a process of its own."""
+"""The effects of an entry point on its process, observed in a separate process."""
 
 from pathlib import Path
 

@@ -1,12 +1,10 @@
 import asyncio
 import contextlib
-import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import anyio.to_thread
 import httpx
 import pytest
 from gidgetlambda import (
@@ -25,7 +23,6 @@ from gidgetlambda.worker import Account, own_event
 
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, refused
-from infra.testing.server import serve
 from tests.handler import payloads
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +38,7 @@ MARKER = f"<!-- gidgetlambda {markers.identity('any')} -->"
 
 @pytest.fixture
 async def open_bot(in_process: Sandbox, faults: Faults) -> AsyncIterator[OpenBot]:
-    """Returns a bot at a sandbox, which it reaches through `faults`."""
+    """Opens bots that reach the sandbox through `faults`."""
     async with contextlib.AsyncExitStack() as stack:
 
         def open_with(token: str = BOT_TOKEN, **options: Any) -> GitLabBot:
@@ -76,29 +73,13 @@ async def nothing(event: Event, gl: GitLabAPI) -> None:
 
 
 async def run_all(bot: GitLabBot, event: Event) -> dict[str, Outcome]:
-    """The outcomes of an event's handlers, by the names of the functions."""
+    """Run an event's handlers; return their outcomes by the names of the functions."""
     matched = [evaluation for evaluation in bot.router.explain(event) if evaluation.matched]
     outcomes = await bot.runtime.worker.run_all(event, matched)
     return {re.split("[.:]", name)[-1]: outcome for name, outcome in outcomes.items()}
 
 
 # Outcomes
-
-
-async def test_runs_a_handler_with_the_event_and_the_api(
-    bot: GitLabBot, in_process: Sandbox
-) -> None:
-    issue = in_process.open_issue("A bug", by="bob")
-
-    @bot.router.register("Issue Hook", action="open")
-    async def greet(event: Event, gl: GitLabAPI) -> None:
-        assert gl.requester == "tester"
-        await gl.post(f"/projects/{event.project_id}/issues/{issue.iid}/notes", data={"body": "Hi"})
-
-    assert await run_all(bot, opened()) == {"greet": Outcome("done")}
-    (note,) = issue.notes
-    assert note.author.username == "playground-bot"
-    assert markers.find(note.body)
 
 
 async def raises(event: Event, gl: GitLabAPI) -> None:
@@ -222,24 +203,6 @@ async def test_runs_handlers_concurrently(bot: GitLabBot) -> None:
     assert set((await run_all(bot, opened())).values()) == {Outcome("done")}
 
 
-async def test_logs_a_task_without_secrets(
-    bot: GitLabBot, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "gidgetlambda")
-
-    @bot.router.register("Issue Hook")
-    async def leaks(event: Event, gl: GitLabAPI) -> None:
-        raise ValueError(f"token {gl.access_token} \ud800")
-
-    outcomes = await run_all(bot, opened())
-    (line,) = [record.__dict__ for record in caplog.records if record.message == "task"]
-    assert line["levelno"] == logging.ERROR
-    assert (line["event"], line["attempt"], line["outcome"]) == ("Issue Hook", 1, "failed")
-    assert line["because"] == r"ValueError: token *** \ud800"
-    assert "raise ValueError" in line["traceback"]
-    assert BOT_TOKEN not in f"{line} {outcomes}"
-
-
 # The account of the token
 
 
@@ -264,12 +227,12 @@ SPENT = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": 
 @pytest.mark.parametrize(
     ("fault", "kind", "because"),
     [
-        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url})"),
+        (refused(401), NotRun, "GitLab does not accept GL_ACCESS_TOKEN: 401 (GET {url}); replace"),
         (refused(403), NotRun, "GitLab does not accept GL_ACCESS_TOKEN"),
-        (refused(404), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(301), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(200, JSON, "[]"), NotRun, "is GL_URL the address of a GitLab?"),
-        (refused(200, {"content-type": "text/html"}, "<html>"), NotRun, "the address of a GitLab?"),
+        (refused(404), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(301), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(200, JSON, "[]"), NotRun, "GL_URL is the address of a GitLab"),
+        (refused(200, {"content-type": "text/html"}, "<html>"), NotRun, "the address of a GitLab"),
         (refused(403, {**SPENT, "retry-after": "900"}), RateLimitExceeded, "403"),
         (refused(500), GitLabBroken, "500"),
     ],
@@ -295,10 +258,7 @@ async def test_no_handler_runs_until_gitlab_returns_the_account(
     [
         ("", BOT_TOKEN, opened(by=BOT), "ignored"),
         ("", BOT_TOKEN, opened(by=ALICE), "done"),
-        ("", BOT_TOKEN, commented(f"Thanks!\n\n{MARKER}", BOT), "ignored"),
-        ("", BOT_TOKEN, commented(f"Forged\n\n{MARKER}", BOB), "done"),
         ("", ALICE_TOKEN, opened(by=ALICE), "done"),
-        ("", ALICE_TOKEN, commented("I mean it", ALICE), "done"),
         ("", ALICE_TOKEN, commented(f"Thanks!\n\n{MARKER}", ALICE), "ignored"),
         ("true", BOT_TOKEN, opened(by=BOT), "ignored"),
         ("true", ALICE_TOKEN, opened(by=ALICE), "ignored"),
@@ -339,6 +299,7 @@ async def test_own_events_run_only_the_handlers_that_take_them(
         (Event({"event_name": "user_add_to_group", "user_id": 2}, event="Member Hook"), 1, False),
         (commented(f"x {MARKER}", {"id": 3}, author_id=2, action="update"), False, True),
         (commented(f"{MARKER} x", ALICE), False, False),
+        (commented(f"Forged\n\n{MARKER}", BOB), False, False),
         (Event({"object_kind": "note", "object_attributes": None}, event="Note Hook"), True, False),
     ],
 )
@@ -366,25 +327,6 @@ async def test_requests_continue_the_chain_of_events_only_if_own_events_run(
     bot.router.add(handler, "Issue Hook")
     await run_all(bot, opened())
     assert uuids == [sent]
-
-
-async def test_the_events_of_a_persons_token_do_not_run_in_circles(
-    open_bot: OpenBot, in_process: Sandbox
-) -> None:
-    """A person opens an issue with the account whose token the bot has."""
-    bot = open_bot(ALICE_TOKEN, secret="hook-secret")
-
-    @bot.router.register("Issue Hook")
-    async def edits(event: Event, gl: GitLabAPI) -> None:
-        title = f"{event.object_attributes['title']}!"
-        await gl.put(event.target_path or "", data={"title": title})
-
-    with serve(bot.app) as url:
-        hook = in_process.add_hook(f"{url}/webhook", token="hook-secret")
-        issue = in_process.open_issue("A bug", by="alice")
-        await anyio.to_thread.run_sync(in_process.settle)
-    assert issue.title == "A bug!"
-    assert [event.response_status for event in hook.events] == ["200"]
 
 
 async def test_waits_for_consistency_only_on_request(
