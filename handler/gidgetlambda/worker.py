@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import markers
-from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded
+from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded, TryAgain
 from .notes import Origin
 from .outcome import Outcome
 
@@ -115,6 +115,9 @@ class Worker:
         except asyncio.CancelledError as cancelled:
             # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
+        if isinstance(outcome.error, TryAgain):
+            # Not a bug, so without a traceback.
+            outcome = Outcome("failed", f"{outcome.because} (inline mode does not retry)")
         self._reporter.task(event, evaluation.handler, outcome, started=started)
         return outcome
 
