@@ -45,7 +45,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A new sandbox GitLab, served over HTTP at `sandbox.url`."""
+    """Serve a new sandbox GitLab over HTTP at `sandbox.url`."""
     with Sandbox() as instance, serve_sandbox(instance):
         yield instance
 
@@ -57,13 +57,13 @@ class ServeBot(Protocol):
         """Serve a bot until the test ends.
 
         Args:
-            parts: the bot, or the routers of a new bot.
+            parts: The bot, or the routers of a new bot.
         """
 
 
 @pytest.fixture
 def serve_bot(sandbox: Sandbox, bare_environment: None) -> Iterator[ServeBot]:
-    """Serves a bot that works on the sandbox and receives all of its webhooks.
+    """Serve a bot that works on the sandbox and receives all of its webhooks.
 
     The bot that is served has the handlers of the given one, and settings of its own: a bot keeps
     its settings, and each test has another sandbox.
@@ -82,6 +82,6 @@ def serve_bot(sandbox: Sandbox, bare_environment: None) -> Iterator[ServeBot]:
 
 
 def comments(noteable: Noteable) -> list[str]:
-    """The texts of the comments on an issue or merge request, without the bot's hidden markers."""
+    """Return the comments on an issue or merge request, without the bot's hidden markers."""
     bodies = [note.body for note in noteable.notes if not note.system]
     return [MARKER.sub("", body).rstrip() for body in bodies]
