@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.sandbox.faults import Faults
+    from infra.testing.functions import FunctionTransport
     from infra.testing.sqs import Sqs
     from infra.testing.stack import FunctionStack
 
@@ -26,14 +27,22 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def in_process() -> Iterator[Sandbox]:
-    """A fresh sandbox GitLab without a server: for `httpx.ASGITransport(in_process.app)`."""
+    """Yield a sandbox GitLab without a server: for `httpx.ASGITransport(in_process.app)`."""
     with Sandbox() as instance:
         yield instance
 
 
+@pytest.fixture
+def transport() -> FunctionTransport:
+    """Return a transport from GitLab to a function, which is made after GitLab."""
+    from infra.testing.functions import FunctionTransport
+
+    return FunctionTransport()
+
+
 @pytest.fixture(scope="session")
 def served_sqs() -> Iterator[Sqs]:
-    """One server for all tests that use `sqs`: moto has one state anyway."""
+    """Start one server for all tests that use `sqs`: moto has one state anyway."""
     from infra.testing.sqs import serve  # only tests of the queue pay for moto's import
 
     with serve() as started:
@@ -42,7 +51,7 @@ def served_sqs() -> Iterator[Sqs]:
 
 @pytest.fixture
 def sqs(served_sqs: Sqs) -> Sqs:
-    """An empty SQS, served over HTTP at `sqs.url`."""
+    """Return an empty SQS, served over HTTP at `sqs.url`."""
     served_sqs.reset()
     return served_sqs
 
@@ -64,7 +73,7 @@ class Switch:
 
 @pytest.fixture(scope="session")
 def switch() -> Iterator[Switch]:
-    """One server for all tests that use `faults`."""
+    """Start one server for all tests that use `faults`."""
     started = Switch()
     with serve_app(started) as started.url:
         yield started
@@ -72,7 +81,7 @@ def switch() -> Iterator[Switch]:
 
 @pytest.fixture
 def faults(switch: Switch, in_process: Sandbox) -> Faults:
-    """The faults of the sandbox `in_process`, which this fixture serves over HTTP."""
+    """Return the faults of the sandbox `in_process`, which this fixture serves over HTTP."""
     from infra.sandbox.faults import Faults
 
     in_process.url = switch.url
@@ -82,7 +91,7 @@ def faults(switch: Switch, in_process: Sandbox) -> Faults:
 
 @pytest.fixture
 def stack(sqs: Sqs, in_process: Sandbox, faults: Faults) -> FunctionStack:
-    """The stack's queues, roles and functions, for a bot at the sandbox."""
+    """Return the stack's queues, roles and functions, for a bot at the sandbox."""
     from infra.testing.stack import FunctionStack
     from infra.testing.template import read
 

@@ -118,7 +118,8 @@ def _dependencies(
 ) -> Path:
     """Return the folder of the installed and compiled dependencies, from the cache if possible."""
     compiled_by = f"python{describe(python)}" if python else "source"
-    recipe = _digest([requirements, *sorted(Path(__file__).parent.glob("*.py"))])
+    files = [requirements, *sorted(Path(__file__).parent.glob("*.py"))]
+    recipe = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
     def install(folder: Path) -> None:
         install_wheels(requirements, architecture, folder, pip_home=cache / "pip")
@@ -127,10 +128,6 @@ def _dependencies(
 
     name = f"{architecture}-{compiled_by}-{recipe}"
     return make_once(cache / "dependencies" / name, install)
-
-
-def _digest(files: list[Path]) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _fix_dates_and_modes(folder: Path) -> None:

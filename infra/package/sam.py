@@ -22,14 +22,14 @@ def architecture_of(artifacts: Path) -> Architecture:
         PackageError: SAM's record does not exist or does not name the function.
     """
     record = artifacts.resolve().parents[1] / "build.toml"
-    try:
-        text = record.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PackageError(_unknown(f"{record} does not exist")) from None
+    text = record.read_text(encoding="utf-8") if record.exists() else ""
     for definition in tomllib.loads(text).get("function_build_definitions", {}).values():
         if artifacts.name in definition.get("functions", []):
             return Architecture(definition["architecture"])
-    raise PackageError(_unknown(f"{record} does not name {artifacts.name}"))
+    raise PackageError(
+        f"the processor architecture is unknown: {record} does not exist or does not name "
+        f"{artifacts.name}. Start the build with `make build` or `sam build`"
+    )
 
 
 def agree(recorded: Architecture, wanted: Architecture | None) -> Architecture:
@@ -54,10 +54,3 @@ def deployed_architecture(samconfig: Path) -> Architecture | None:
     deploy = configuration.get("default", {}).get("deploy", {}).get("parameters", {})
     found = re.search(r"\bArchitecture\W+(arm64|x86_64)\b", str(deploy.get("parameter_overrides")))
     return Architecture(found[1]) if found else None
-
-
-def _unknown(reason: str) -> str:
-    return (
-        f"the processor architecture is unknown: {reason}. Start the build with `make build` or "
-        "`sam build`"
-    )

@@ -2,11 +2,8 @@
 
 from enum import StrEnum
 
-PYTHON_VERSION = "3.13"
-"""Lambda's minor version of Python."""
-
-TASK_ROOT = "/var/task"
-"""Where Lambda unpacks the package."""
+PYTHON_VERSION = "3.13"  # Lambda's minor version of Python
+TASK_ROOT = "/var/task"  # where Lambda unpacks the package
 
 
 class Architecture(StrEnum):

@@ -38,7 +38,7 @@ def install_wheels(
         pip_home: The place of an environment with pip, created if the running Python has no pip.
 
     Raises:
-        PackageError: pip fails, for example because a wheel is missing or has another hash.
+        PackageError: The installation fails; a wheel may be missing or have another hash.
     """
     platforms = [f"--platform={tag}_{_MACHINES[architecture]}" for tag in _GLIBC_TAGS]
     command = [

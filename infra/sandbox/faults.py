@@ -22,14 +22,7 @@ from ..testing.server import drop, hang
 
 
 class Exchange:
-    """A request of a bot, with the ways to handle it.
-
-    Args:
-        app: The sandbox's app.
-        request: The request.
-        body: The body of the request.
-        send: Sends the answer to the bot.
-    """
+    """A request of a bot, with the ways to handle it."""
 
     def __init__(self, app: ASGIApp, request: Request, body: bytes, send: Send) -> None:
         self.method = request.method
@@ -69,11 +62,9 @@ class Exchange:
         await response(self._request.scope, self._request.receive, self._send)
 
     async def drop(self) -> None:
-        """Close the connection without an answer."""
         await drop(self._request.receive, self._send)
 
     async def hang(self) -> None:
-        """Send no answer until the bot gives up."""
         await hang(self._request.receive)
 
 
@@ -155,10 +146,7 @@ def killing(kill: Callable[[Exchange], None], stage: str) -> Fault:
 
 
 class Faults:
-    """An ASGI app that injects faults into some of its requests, and passes the others on.
-
-    Args:
-        app: The sandbox's app.
+    """An ASGI app that injects faults into some requests of a sandbox, and passes the others on.
 
     Attributes:
         choose: Returns the fault for a request, or `None`; `once` takes precedence.
@@ -173,14 +161,7 @@ class Faults:
     def once(
         self, fault: Fault, *, method: str | None = None, path: str = "", times: int = 1
     ) -> None:
-        """Inject a fault into the next requests with a method and with a text in their path.
-
-        Args:
-            fault: The fault.
-            method: The method; `None` means any.
-            path: The text in the path.
-            times: The number of requests.
-        """
+        """Inject a fault into the next requests with a method and with `path` in their path."""
         with self._guard:
             self._planned += [(fault, method, path)] * times
 

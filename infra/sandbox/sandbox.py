@@ -193,15 +193,10 @@ class Sandbox:
         timeout: float = 10.0,
         what: str = "the awaited change",
     ) -> None:
-        """Block until `condition()` is true.
-
-        Args:
-            condition: Is called after each change, with the state locked.
-            timeout: The seconds to wait.
-            what: The name of the change in the error.
+        """Block until `condition()` is true; it is called after each change, with the state locked.
 
         Raises:
-            TimeoutError: The condition did not become true in time.
+            TimeoutError: The condition did not become true in time; the message names `what`.
         """
         with self.instance.changed:
             if not self.instance.changed.wait_for(lambda: bool(condition()), timeout):

@@ -14,8 +14,6 @@ def serve(
     """Serve a sandbox from a thread, set and yield `sandbox.url`, and close the sandbox at the end.
 
     Args:
-        sandbox: The sandbox.
-        host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
         sub_path: The path of the instance below its host, such as "/gitlab".
 

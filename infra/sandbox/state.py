@@ -364,11 +364,7 @@ class Instance:
     """A GitLab instance: its address, its users and projects, and the lock around them.
 
     Hold `changed` to read state that other threads may change, and `changing()` to change it.
-
-    Args:
-        url: The address, without a slash at the end.
-        version: The GitLab version.
-        now: The clock.
+    The address has no slash at the end.
     """
 
     def __init__(self, *, url: str, version: str, now: Callable[[], datetime]) -> None:

@@ -52,11 +52,7 @@ _EVENTS = {
 class Webhooks:
     """The sender of an instance's webhooks, which records the history of each hook.
 
-    Args:
-        instance: The instance.
-        timeout: The seconds that a receiver may take.
-        disable_failing: Whether a hook that fails repeatedly is paused and finally disabled.
-        transport: Delivers the webhooks instead of the network.
+    `Sandbox` describes its arguments.
 
     Attributes:
         under_way: The number of deliveries that have not finished.
@@ -83,14 +79,9 @@ class Webhooks:
     def fire(
         self, project: Project, trigger: str, data: dict[str, Any], *, event_uuid: str | None
     ) -> None:
-        """Send a body to the project's hooks that have a trigger.
+        """Send a body to the project's hooks that have a trigger, such as "issues_events".
 
-        Args:
-            project: The project.
-            trigger: The trigger, such as "issues_events".
-            data: The body.
-            event_uuid: The `X-Gitlab-Event-UUID` of the API request that caused the event, if it
-                had one. A hook that has already fired under it does not fire again.
+        A hook that has already fired under an event UUID does not fire again.
         """
         for hook in project.hooks.values():
             if trigger not in hook.triggers or hook.alert_status != "executable":

@@ -32,7 +32,7 @@ GB = 1e9
 
 
 def usage(load: Load) -> dict[Price, float]:
-    """The amount of each item that a month uses, in the unit of its price. Retries are left out."""
+    """Return the amount of each item that a month uses, without retries."""
     deliveries, tasks = load.deliveries * DAYS, load.tasks_a_day * DAYS
     cold_starts = (_cold_starts(load.deliveries) + _cold_starts(load.tasks_a_day)) * DAYS
     seconds = (
@@ -54,10 +54,10 @@ def usage(load: Load) -> dict[Price, float]:
 
 
 def total(load: Load, *, free_tier: bool) -> float:
-    """The dollars of a month."""
+    """Return the dollars of a month."""
     return sum(price.cost(amount, free_tier=free_tier) for price, amount in usage(load).items())
 
 
 def _cold_starts(invocations: float) -> float:
-    """The cold starts a day of a function with that many invocations a day, at random times."""
+    """Return the cold starts of a function with that many invocations a day, at random times."""
     return invocations * math.exp(-invocations * KEPT_WARM / DAY)

@@ -27,15 +27,7 @@ SQS = (
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit beside the amount that a load uses in the busiest hour.
-
-    Attributes:
-        name: as the table shows it.
-        allowed: the limit.
-        used: by the load, in the same unit.
-        unit: of both.
-        source: the page that states the limit.
-    """
+    """A limit, the amount that a load uses of it in the busiest hour, and the limit's source."""
 
     name: str
     allowed: float
@@ -45,12 +37,11 @@ class Limit:
 
     @property
     def share(self) -> float:
-        """The share of the limit that the load uses."""
         return self.used / self.allowed
 
 
 def limits(load: Load) -> list[Limit]:
-    """The limits that a load uses a part of, the one that it reaches first at the top."""
+    """Return the limits that a load uses a part of; it reaches the first one first."""
     deliveries, tasks = (count * PEAK / DAY for count in (load.deliveries, load.tasks_a_day))
     working = tasks * load.work
     at_once = deliveries * load.receive + tasks * load.queue + working

@@ -17,15 +17,15 @@ class Load:
     """The load of one day.
 
     Attributes:
-        deliveries: a day.
-        tasks: for each delivery, on average; most deliveries match no handler.
-        calls: requests to GitLab's API for each task.
-        notes: notes that each task creates.
-        issues: issues that each task opens.
-        receive: seconds that the receiving function takes for a delivery.
-        queue: additional seconds for a delivery that becomes a task.
-        work: seconds that the working function takes for a task.
-        start: seconds that a cold start takes.
+        deliveries: The number of deliveries.
+        tasks: The tasks of a delivery, on average; most deliveries match no handler.
+        calls: The requests to GitLab's API for each task.
+        notes: The notes that each task creates.
+        issues: The issues that each task opens.
+        receive: The seconds that the receiving function takes for a delivery.
+        queue: The additional seconds for a delivery that becomes a task.
+        work: The seconds that the working function takes for a task.
+        start: The seconds that a cold start takes.
     """
 
     deliveries: int
@@ -40,5 +40,4 @@ class Load:
 
     @property
     def tasks_a_day(self) -> float:
-        """The number of tasks a day."""
         return self.deliveries * self.tasks

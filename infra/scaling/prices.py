@@ -13,13 +13,10 @@ class Price:
     """The price of one item.
 
     Attributes:
-        name: as the tables show it.
-        dollars: for `units` units.
-        units: the number of units that `dollars` pays for.
-        unit: the name of the unit.
-        free: units that every account gets free each month, without an end date.
-        published: the date of the price list.
-        source: the price list.
+        dollars: The price of `units` units.
+        free: The units that every account gets free each month, without an end date.
+        published: The date of the price list.
+        source: The URL of the price list.
     """
 
     name: str
@@ -31,7 +28,7 @@ class Price:
     source: str
 
     def cost(self, amount: float, *, free_tier: bool) -> float:
-        """The dollars that an amount of units costs in a month."""
+        """Return the dollars that an amount of units costs in a month."""
         charged = max(0.0, amount - self.free) if free_tier else amount
         return charged * self.dollars / self.units
 

@@ -39,10 +39,10 @@ class Emulator:
     """One function in one execution environment, started on its first invocation.
 
     Attributes:
-        package: the folder that was built.
-        handler: such as "receive.lambda_handler".
-        env: the function's own environment variables.
-        timeout: the function's time limit in seconds.
+        package: The folder that was built.
+        handler: The entry point, such as "receive.lambda_handler".
+        env: The function's own environment variables.
+        timeout: The function's time limit in seconds.
     """
 
     package: Path
@@ -53,7 +53,7 @@ class Emulator:
     def __enter__(self) -> Self:
         """Start the emulator. Raises RuntimeUnavailableError where no package can run."""
         program, python = emulator_program(), runtime_python()
-        front, runtime = _free_ports(2)
+        front, runtime = free_ports(2)
         self._output = tempfile.TemporaryFile()
         self._client = httpx.Client(
             base_url=f"http://127.0.0.1:{front}", timeout=self.timeout + 20, trust_env=False
@@ -122,7 +122,7 @@ class Emulator:
         return found
 
     def _environment(self) -> dict[str, str]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+        # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
         return {
             "AWS_ACCESS_KEY_ID": "emulated",
             "AWS_DEFAULT_REGION": "eu-west-1",
@@ -163,7 +163,7 @@ class Emulator:
         self._output.close()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as opened:
         listeners = [
             opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
@@ -172,7 +172,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _descendants(process: int) -> Iterator[int]:
-    """https://man7.org/linux/man-pages/man5/proc_tid_children.5.html"""
+    # https://man7.org/linux/man-pages/man5/proc_tid_children.5.html
     for listing in Path(f"/proc/{process}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, listing.read_text().split()):

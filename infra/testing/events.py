@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-Headers = Mapping[str, str] | Iterable[tuple[str, str]]
-"""Header fields; pairs, to send one several times."""
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]  # pairs, to send one several times
 
 _API_DOMAIN = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
 _SOURCE_IP = "192.0.2.1"
@@ -27,15 +26,15 @@ def http_api_event(
 ) -> dict[str, Any]:
     """Make the event of an HTTP API's `$default` route, payload format 2.0.
 
-    Args:
-        method: such as "POST".
-        path: with the query string, if any.
-        headers: fields of one name are joined by commas, as the API does it.
-        body: as sent; UTF-8 unless `encoded`.
-        encoded: whether the event contains the body in base64.
-        domain: the host that the client called.
-
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+
+    Args:
+        method: The method, such as "POST".
+        path: The path, with the query string, if any.
+        headers: The header fields; the API joins fields of one name by commas.
+        body: The body as sent; UTF-8 unless `encoded`.
+        encoded: Whether the event contains the body in base64.
+        domain: The host that the client called.
     """
     parts = urlsplit(path)
     fields = _joined(_grouped(headers, spell=str.lower))

@@ -66,9 +66,9 @@ class FunctionProcess:
     another thread.
 
     Args:
-        handler: as Lambda names it: "work.lambda_handler".
-        env: the function's whole environment.
-        log: a file that the output is appended to.
+        handler: The handler as Lambda names it: "work.lambda_handler".
+        env: The function's whole environment.
+        log: A file that the output is appended to.
     """
 
     def __init__(self, handler: str, env: Mapping[str, str], log: Path | None = None) -> None:
@@ -122,7 +122,7 @@ class FunctionTransport(httpx.AsyncBaseTransport):
     """Carries HTTP requests to a function as an HTTP API does, whatever host the URL names.
 
     Args:
-        functions: the execution environments of one function; each answers one request at a time.
+        functions: The execution environments of one function; each answers one request at a time.
     """
 
     def __init__(self, functions: Iterable[Function] = ()) -> None:
@@ -131,7 +131,6 @@ class FunctionTransport(httpx.AsyncBaseTransport):
             self.add(function)
 
     def add(self, function: Function) -> None:
-        """Add an execution environment."""
         self._idle.put(function)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -10,10 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Statement = dict[str, Any]
-
-
-Policy = tuple[Statement, ...]
-"""The statements of all policies of one role."""
+Policy = tuple[Statement, ...]  # the statements of all policies of one role
 
 EVERYTHING: Policy = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
 
@@ -24,16 +21,17 @@ def allows(
     resource: str,
     context: Mapping[str, str] | None = None,
 ) -> bool:
-    """Whether some statement allows an action on a resource, and none denies it.
+    """Return whether some statement allows an action on a resource, and none denies it.
 
     Args:
-        action: such as `sqs:SendMessage`.
-        resource: an ARN, or `*` for an action that names no resource.
-        context: the condition keys of the request.
+        statements: The statements of the role's policies.
+        action: The action, such as `sqs:SendMessage`.
+        resource: An ARN, or `*` for an action that names no resource.
+        context: The condition keys of the request.
 
     Raises:
-        KeyError: a statement has no Action or no Resource, but NotAction, say.
-        NotImplementedError: a condition has another operator than those below.
+        KeyError: A statement has no Action or no Resource, but NotAction, say.
+        NotImplementedError: A condition has another operator than those below.
     """
     given = context or {}
     return {
@@ -50,7 +48,7 @@ def allows(
 
 
 def listed(value: Any) -> list[Any]:
-    """An element of a policy, which may be one value or several, as several."""
+    """Return the values of an element of a policy, which may be one value or several."""
     return value if isinstance(value, list) else [value]
 
 
@@ -66,6 +64,6 @@ def _holds(operator: str, values: list[str], actual: str | None) -> bool:
 
 
 def _like(pattern: str, text: str, flags: int = 0) -> bool:
-    """`*` is any text and `?` any character; nothing else is special."""
+    """Compare a text with a pattern, in which `*` is any text and `?` any character."""
     translated = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(translated, text, flags) is not None

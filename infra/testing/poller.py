@@ -19,8 +19,8 @@ class Invocation:
     """One message that a function was invoked with.
 
     Attributes:
-        deleted: whether it left the queue.
-        error: the reason if the function failed as a whole.
+        deleted: Whether it left the queue.
+        error: The reason if the function failed as a whole.
     """
 
     message_id: str
@@ -33,7 +33,7 @@ class Poller:
     """An event source mapping that acts when it is called. Several may share a queue.
 
     Attributes:
-        role: the function's; a mapping needs permissions of it.
+        role: The function's role; a mapping needs permissions of it.
     """
 
     sqs: Sqs
@@ -57,7 +57,7 @@ class Poller:
         """Step until the queue is empty, and skip the time in which its messages are invisible.
 
         Raises:
-            TimeoutError: the queue still has messages `within` seconds of the clock later.
+            TimeoutError: The queue still has messages `within` seconds of the clock later.
         """
         clock = self.sqs.clock
         end = clock.now() + within
@@ -81,7 +81,7 @@ class Poller:
         return Invocation(message["MessageId"], not failed, error)
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event"""
+        # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-message-event
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -96,7 +96,7 @@ class Poller:
 
 
 def _reports_failure(answer: Any) -> bool:
-    """Whether an answer reports the one message. An answer that Lambda cannot read is a failure."""
+    """Return whether an answer reports the message; one that Lambda cannot read is a failure."""
     if isinstance(answer, dict):
         return bool(answer.get("batchItemFailures"))
     return answer is not None

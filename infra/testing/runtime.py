@@ -45,8 +45,8 @@ def runtime_python() -> Path:
     """Find, or make, a Python as in Lambda: with awslambdaric and botocore, and nothing else.
 
     Raises:
-        RuntimeUnavailableError: there is no Python of Lambda's version.
-        PackageError: awslambdaric or botocore could not be installed.
+        RuntimeUnavailableError: There is no Python of Lambda's version.
+        PackageError: The installation of awslambdaric or botocore failed.
     """
     python = find_python()
     if not python:

@@ -18,13 +18,15 @@ def serve(
     """Serve an ASGI app, with its lifespan, and give its URL, without a slash at the end.
 
     Args:
-        port: 0 takes a free one.
-        certificate: path of a PEM file with the server's certificate; makes it HTTPS.
-        key: path of a PEM file with the certificate's key.
+        app: The ASGI app.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        certificate: The path of a PEM file with the server's certificate; makes it HTTPS.
+        key: The path of a PEM file with the certificate's key.
 
     Raises:
-        OSError: the port is taken.
-        RuntimeError: the app failed to start, or did not within 30 seconds.
+        OSError: The port is taken.
+        RuntimeError: The app failed to start, or did not within 30 seconds.
     """
     # A socket that is made from a number knows that it speaks TCP. asyncio sends small answers at
     # once (TCP_NODELAY) only on such a socket, and each answer would cost 40 ms otherwise.

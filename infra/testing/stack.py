@@ -20,7 +20,7 @@ class FunctionStack:
         self._roles: dict[str, Principal] = {}
 
     def queue(self, name: str = "TaskQueue") -> str:
-        """The URL of a queue, by its logical name."""
+        """Return the URL of a queue, by its logical name."""
         if name not in self._queues:
             properties = self.properties(name)
             properties.pop("Tags", None)
@@ -33,7 +33,7 @@ class FunctionStack:
         return self.queue("ParkedQueue")
 
     def role(self, name: str) -> Principal:
-        """A role, by its logical name, with the policies that the template gives it."""
+        """Return a role, by its logical name, with the policies that the template gives it."""
         if name not in self._roles:
             policies = self.properties(name).get("Policies", ())
             statements = [
@@ -43,11 +43,10 @@ class FunctionStack:
         return self._roles[name]
 
     def properties(self, name: str) -> dict[str, Any]:
-        """The properties of a resource, by its logical name."""
         return self._template.properties(name, self._name_of)
 
     def environment(self, name: str, **changes: str) -> dict[str, str]:
-        """A function's whole environment: its variables, its role's keys, the address of SQS."""
+        """Return a function's environment: its variables, its role's keys, the address of SQS."""
         properties = self.properties(name)
         variables: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
         return {
@@ -62,11 +61,11 @@ class FunctionStack:
     def function(
         self, name: str, *, handler: str, log: Path | None = None, **changes: str
     ) -> FunctionProcess:
-        """A function in a process of its own, with another handler and changed variables."""
+        """Return a function in a process of its own, with another handler and other variables."""
         return FunctionProcess(handler, self.environment(name, **changes), log)
 
     def poller(self, function: Function) -> Poller:
-        """The event source mapping from the task queue to a function, in its role."""
+        """Return the event source mapping from the task queue to a function, in its role."""
         role = self.role(self.properties("WorkFunction")["Role"])
         return Poller(self.sqs, role, self.queue(), function)
 

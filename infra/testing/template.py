@@ -29,7 +29,7 @@ NameOf = Callable[[str, str | None], str | None]
 
 
 def read(parameters: Mapping[str, str]) -> "Template":
-    """This project's template."""
+    """Return this project's template."""
     return Template(TEMPLATE.read_text(), parameters)
 
 
@@ -37,11 +37,11 @@ class Template:
     """A template with its parameters.
 
     Args:
-        text: the template, as YAML.
-        parameters: those that differ from their defaults.
+        text: The template, as YAML.
+        parameters: The parameters that differ from their defaults.
 
     Raises:
-        KeyError: a parameter that the template does not have, or one without a value.
+        KeyError: The template does not have a parameter, or a parameter has no value.
     """
 
     def __init__(self, text: str, parameters: Mapping[str, str]) -> None:
@@ -64,10 +64,11 @@ class Template:
         }
 
     def properties(self, resource: str, name_of: NameOf) -> dict[str, Any]:
-        """A resource's properties, resolved.
+        """Return a resource's properties, resolved.
 
         Args:
-            name_of: returns the `!GetAtt` of a resource, or its `!Ref` for the attribute `None`, or
+            resource: The logical name.
+            name_of: Returns the `!GetAtt` of a resource, or its `!Ref` for the attribute `None`, or
                 `None` to have it invented.
         """
         known = self.resources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from .packages import DeployedFunction
 
 INVOKE = Path(__file__).with_name("invoke.py")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The number of processes of each function, and of measured invocations in each process."""
+
+    rounds: int
+    invocations: int
 
 
 class Timing(NamedTuple):
@@ -30,13 +39,13 @@ def invoke(
     """Invoke a function in a new process.
 
     Args:
-        function: the function and its environment.
-        events: taken in turns.
-        count: the number of invocations.
-        expected: what each answer must contain.
+        function: The function and its environment.
+        events: The events, which are taken in turns.
+        count: The number of invocations.
+        expected: The items that each answer must contain.
 
     Raises:
-        RuntimeError: an answer differs, or the function fails.
+        RuntimeError: An answer differs, or the function fails.
     """
     python = str(runtime_python())
     done = subprocess.run(

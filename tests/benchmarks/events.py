@@ -6,11 +6,14 @@ import base64
 import json
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.sandbox import Sandbox, payloads
 from infra.sandbox.webhooks import sign
 from infra.testing.events import http_api_event
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 ISSUES = 400
 BODY_BYTES = 5_000
@@ -19,15 +22,19 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(b"benchmark".ljust(32, b"-")).decode
 
 
 def sandbox() -> Sandbox:
-    """A sandbox GitLab with `ISSUES` issues, the same ones in every process."""
+    """Return a sandbox GitLab with `ISSUES` issues, the same ones in every process."""
     made = Sandbox()
     for number in range(ISSUES):
         made.open_issue(f"Issue {number}", by="alice")
     return made
 
 
+def sandbox_app() -> ASGIApp:
+    return sandbox().app
+
+
 def bodies(made: Sandbox, action: str = "open") -> list[bytes]:
-    """The body of an event on each issue of a sandbox."""
+    """Return the body of an event on each issue of a sandbox."""
     return [
         _padded(payloads.issue_event(issue, action=action, by=issue.author, changes={}))
         for issue in made.project.issues.values()
@@ -35,12 +42,12 @@ def bodies(made: Sandbox, action: str = "open") -> list[bytes]:
 
 
 def ignored_body() -> bytes:
-    """The body of an event that no handler wants."""
+    """Return the body of an event that no handler wants."""
     return bodies(sandbox(), "update")[0]
 
 
 def headers() -> dict[str, str]:
-    """The headers of a new delivery, with the secret token."""
+    """Return the headers of a new delivery, with the secret token."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "GitLab/19.6.0",
@@ -54,7 +61,7 @@ def headers() -> dict[str, str]:
 
 
 def delivery(body: bytes, *, signed: bool = False) -> dict[str, Any]:
-    """The event with which API Gateway invokes the function for a new delivery."""
+    """Return the event with which API Gateway invokes the function for a new delivery."""
     fields = headers()
     if signed:
         del fields["X-Gitlab-Token"]
@@ -68,7 +75,7 @@ def delivery(body: bytes, *, signed: bool = False) -> dict[str, Any]:
 
 
 def _padded(event: dict[str, Any]) -> bytes:
-    """The event with a description that makes it `BODY_BYTES` long."""
+    """Return the event with a description that makes it `BODY_BYTES` long."""
     event["object_attributes"]["description"] = ""
     missing = BODY_BYTES - len(json.dumps(event))
     event["object_attributes"]["description"] = ("It does not start. " * missing)[:missing]

@@ -24,15 +24,7 @@ RECEIVE, WORK, HELLO = "receive.lambda_handler", "work.lambda_handler", "app.lam
 
 @dataclass(frozen=True)
 class Packages:
-    """The packages for this machine, and the bot's package for the other architecture.
-
-    Attributes:
-        ours: the bot's, with bytecode, as it is deployed.
-        hello: hello world's, with bytecode.
-        ours_without_bytecode: the bot's sources.
-        hello_without_bytecode: hello world's sources.
-        ours_elsewhere: the bot's sources for the other architecture.
-    """
+    """The packages for this machine, and the bot's sources for the other architecture."""
 
     ours: Package
     hello: Package
@@ -54,7 +46,7 @@ def build() -> Packages:
     """Build all packages.
 
     Raises:
-        PackageError: a package could not be built.
+        PackageError: A package could not be built.
     """
     home = BUILD / "packages"
     shutil.rmtree(home, ignore_errors=True)

@@ -31,17 +31,10 @@ class Program:
     port: int
 
     def cpu_seconds(self) -> float:
-        """The CPU time used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
+        """Return the CPU time used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         user, system = int(fields[11]), int(fields[12])
         return (user + system) * CLOCK_TICK
-
-
-def free_port() -> int:
-    """A port that is free at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -51,14 +44,14 @@ def running(
     """Run a program until the block ends.
 
     Args:
-        name: of the program and its log.
-        command: starts it.
-        port: it has started when somebody listens there.
-        environ: its environment, beside PATH, HOME and LANG. The caller's own settings of a bot or
+        name: The name of the program and of its log.
+        command: The command that starts it.
+        port: The port on which it listens when it has started.
+        environ: Its environment, beside PATH, HOME and LANG. The caller's own settings of a bot or
             a proxy would falsify the figures.
 
     Raises:
-        RuntimeError: it ends early or does not listen; the message contains the end of its log.
+        RuntimeError: It ends early or does not listen; the message contains the end of its log.
     """
     log = BUILD / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

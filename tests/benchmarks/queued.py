@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +23,11 @@ if TYPE_CHECKING:
     from .packages import Packages
 
 
-@dataclass(frozen=True)
-class QueuedEffort:
-    """The number of processes of each function, and of invocations in each process."""
-
-    rounds: int
-    invocations: int
+QUICK = alone.Effort(rounds=2, invocations=20)
+FULL = alone.Effort(rounds=7, invocations=100)
 
 
-QUICK = QueuedEffort(rounds=2, invocations=20)
-FULL = QueuedEffort(rounds=7, invocations=100)
-
-
-def measure(packages: Packages, effort: QueuedEffort) -> None:
+def measure(packages: Packages, effort: alone.Effort) -> None:
     """Queue deliveries, run their tasks, and print the table."""
     receiving: list[list[alone.Timing]] = []
     working: list[list[alone.Timing]] = []

@@ -17,11 +17,9 @@ class Goal:
     """A figure and the limit that it is compared with.
 
     Attributes:
-        figure: in words.
-        value: of the figure.
-        limit: in the same unit.
-        unit: printed after both numbers.
-        at_least: whether the limit is a minimum; else it is a maximum.
+        figure: The name of the figure.
+        unit: The unit, printed after both numbers.
+        at_least: Whether the limit is a minimum; else it is a maximum.
     """
 
     figure: str
@@ -50,11 +48,11 @@ def show(
     """Print a table, notes on it, and its goals.
 
     Args:
-        title: of the table.
-        columns: the first holds names, the others hold figures.
-        rows: of the table.
-        notes: how the figures were measured.
-        goals: printed below the notes.
+        title: The title of the table.
+        columns: The heads; the first column holds names, the others hold figures.
+        rows: The rows of the table.
+        notes: A description of the measurement.
+        goals: The goals, printed below the notes.
     """
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     rule = [f"{'-' * (width - 1)}{':' if number else '-'}" for number, width in enumerate(widths)]
@@ -71,10 +69,10 @@ def show(
 
 
 def times(value: float) -> str:
-    """A ratio, as a table shows it."""
+    """Format a ratio."""
     return f"{value:.2f}{TIMES}"
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """A percentile of at least two values."""
+    """Return a percentile of at least two values."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -16,8 +16,8 @@ class Sent:
     """The result of a series of requests.
 
     Attributes:
-        milliseconds: from the start of each request to the end of its answer.
-        seconds: from the first request to the last answer.
+        milliseconds: The time from the start of each request to the end of its answer.
+        seconds: The time from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Sent:
 
 
 def post(path: str, port: int, headers: Mapping[str, str], body: bytes) -> bytes:
-    """A request as bytes on the wire."""
+    """Return a request as bytes on the wire."""
     lines = [
         f"POST {path} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
@@ -40,7 +40,7 @@ async def send(requests: Sequence[bytes], port: int, concurrency: int) -> Sent:
     """Send all requests, `concurrency` at once.
 
     Raises:
-        RuntimeError: an answer is not a success.
+        RuntimeError: An answer is not a success.
     """
     waiting = iter(requests)
     sent = Sent()

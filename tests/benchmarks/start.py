@@ -32,9 +32,9 @@ class ColdStart:
     """A function to start.
 
     Attributes:
-        function: the function and its environment.
-        event: its first event, which needs neither the queue nor GitLab.
-        hello: the name of the hello world that it is compared with.
+        function: The function and its environment.
+        event: Its first event, which needs neither the queue nor GitLab.
+        hello: The name of the hello world that it is compared with.
     """
 
     function: DeployedFunction

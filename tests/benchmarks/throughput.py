@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.metadata
 import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
+from infra.package import find_python
 from infra.sandbox import BOT_TOKEN
+from infra.testing.emulator import free_ports
 
-from .environment import bots_python
 from .events import ISSUES, SECRET, bodies, headers, sandbox
-from .processes import BUILD, ROOT, Program, free_port, running
+from .processes import BUILD, ROOT, Program, running
 from .report import Goal, percentile, show, times
 from .sender import post, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ROUND_TRIP = 20  # milliseconds
 OURS, GIDGETLAB = "ours", "gidgetlab"
 MODULES = {OURS: "tests.benchmarks.bots.ours", GIDGETLAB: "tests.benchmarks.bots.gidgetlabs"}
 CONCURRENCIES = (1, 8)
+BOTS_HOME = ROOT / "build" / "bench-venv"
 AUTHORIZATION = {"Authorization": f"Bearer {BOT_TOKEN}"}
 
 
@@ -40,9 +43,9 @@ class ThroughputEffort:
     """How much is sent.
 
     Attributes:
-        loopback: webhooks in one round without a distance, at most `ISSUES`.
-        distant: webhooks in one round with a distance.
-        rounds: of each bot in each scenario.
+        loopback: The webhooks in one round without a distance, at most `ISSUES`.
+        distant: The webhooks in one round with a distance.
+        rounds: The rounds of each bot in each scenario.
     """
 
     loopback: int
@@ -59,9 +62,9 @@ class Score:
     """The measurements of one bot in one scenario.
 
     Attributes:
-        rates: webhooks per second, of each round.
-        milliseconds: from a webhook to its answer, of each webhook.
-        cpu: milliseconds of the bot's CPU time for one webhook, of each round.
+        rates: The webhooks per second, of each round.
+        milliseconds: The time from a webhook to its answer, of each webhook.
+        cpu: The milliseconds of the bot's CPU time for one webhook, of each round.
     """
 
     rates: list[float] = field(default_factory=list)
@@ -70,7 +73,6 @@ class Score:
 
     @property
     def rate(self) -> float:
-        """The median rate."""
         return statistics.median(self.rates)
 
 
@@ -79,10 +81,11 @@ Scores = dict[tuple[str, int], dict[str, Score]]  # by place and concurrency, th
 
 def measure(effort: ThroughputEffort) -> None:
     """Let both bots run through every scenario, and print the table."""
-    python = bots_python()
+    python = _bots_python()
     scores: Scores = {}
-    port = free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.gitlab", str(port)]
+    (port,) = free_ports(1)
+    app = ("--factory", "tests.benchmarks.events:sandbox_app", "--port", str(port))
+    command = [sys.executable, "-m", "uvicorn", *app, "--log-level=warning", "--no-access-log"]
     with running("gitlab", command, port, {}):
         contest = Contest(port, effort.rounds)
         ceiling = contest.notes_per_second()
@@ -100,8 +103,8 @@ class Contest:
     """Lets bots take turns at the same webhooks.
 
     Args:
-        gitlab_port: the port of the sandbox.
-        rounds: of each bot.
+        gitlab_port: The port of the sandbox.
+        rounds: The rounds of each bot.
     """
 
     def __init__(self, gitlab_port: int, rounds: int) -> None:
@@ -122,7 +125,7 @@ class Contest:
         return scores
 
     def notes_per_second(self) -> float:
-        """The notes per second that the sandbox takes from this sender, without a bot."""
+        """Return the notes per second that the sandbox takes from this sender, without a bot."""
         fields = {**AUTHORIZATION, "Content-Type": "application/json"}
         body = b'{"body": "Thanks for the report!"}'
         notes = [
@@ -150,12 +153,35 @@ class Contest:
         return sum(issue["user_notes_count"] for page in pages for issue in page.json())
 
 
+def _bots_python() -> Path:
+    """Return Lambda's Python with the locked dependencies and gidgetlab, in build/bench-venv.
+
+    Raises:
+        RuntimeError: An installation failed.
+    """
+    python = BOTS_HOME / "bin" / "python"
+    if not python.exists():
+        _run(str(find_python() or sys.executable), "-m", "venv", str(BOTS_HOME))
+    uvicorn = f"uvicorn=={importlib.metadata.version('uvicorn')}"
+    others = Path(__file__).with_name("requirements.txt")
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.txt"))
+    _run(*pip, uvicorn, "--requirement", str(others))
+    return python
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+
+
 @contextlib.contextmanager
 def _bots(python: Path, url: str, ca_file: str = "") -> Iterator[dict[str, Program]]:
     with contextlib.ExitStack() as stack:
         bots = {}
         for name, module in MODULES.items():
-            port = free_port()
+            (port,) = free_ports(1)
             environ = {
                 "PYTHONPATH": str(ROOT / "handler"),
                 "GL_URL": url,
@@ -171,14 +197,14 @@ def _bots(python: Path, url: str, ca_file: str = "") -> Iterator[dict[str, Progr
 
 @contextlib.contextmanager
 def _distance(python: Path, to_port: int) -> Iterator[tuple[str, str]]:
-    """The URL of the sandbox at a distance and behind TLS, and the file with its CA."""
+    """Yield the URL of the sandbox at a distance and behind TLS, and the file with its CA."""
     tls = BUILD / "tls"
     tls.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [str(python), "-m", "trustme", "--quiet", "--dir", str(tls), "--identities", "localhost"],
         check=True,
     )
-    port = free_port()
+    (port,) = free_ports(1)
     command = [
         *(sys.executable, "-m", "tests.benchmarks.proxy", str(port), str(to_port)),
         *(str(tls / "server.pem"), str(tls / "server.key"), str(ROUND_TRIP)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import alone
@@ -19,19 +18,11 @@ BY_TOKEN, SIGNED, HELLO_WORLD = "ours, by token", "ours, signed", "hello world"
 LOG_LEVELS = ("INFO", "WARNING")
 
 
-@dataclass(frozen=True)
-class WarmEffort:
-    """The number of processes of each function, and of measured invocations in each process."""
-
-    rounds: int
-    invocations: int
+QUICK = alone.Effort(rounds=2, invocations=200)
+FULL = alone.Effort(rounds=7, invocations=1000)
 
 
-QUICK = WarmEffort(rounds=2, invocations=200)
-FULL = WarmEffort(rounds=7, invocations=1000)
-
-
-def measure(packages: Packages, effort: WarmEffort) -> None:
+def measure(packages: Packages, effort: alone.Effort) -> None:
     """Invoke each function in turns, and print the table."""
     body = ignored_body()
     microseconds: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -78,6 +69,6 @@ def _functions(packages: Packages, level: str) -> dict[str, DeployedFunction]:
 
 
 def _invoke(function: DeployedFunction, event: Any, count: int) -> list[float]:
-    """The microseconds of `count` invocations, after half as many that warm up."""
+    """Return the microseconds of `count` invocations, after half as many that warm up."""
     timings = alone.invoke(function, [event], count * 3 // 2, {"statusCode": 200})
     return [timing.wall for timing in timings[-count:]]

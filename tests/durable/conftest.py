@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gidgetlambda.task import Task
 
+from infra.cli.parked.commands import replay
 from infra.sandbox import Sandbox
 from infra.testing.events import answer_body, http_api_event
-from infra.testing.functions import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from infra.sandbox.faults import Faults
     from infra.sandbox.state import HookEvent, Issue
-    from infra.testing.functions import Function, FunctionProcess
+    from infra.testing.functions import Function, FunctionProcess, FunctionTransport
     from infra.testing.poller import Invocation
     from infra.testing.sqs import Sqs
     from infra.testing.stack import FunctionStack
@@ -97,35 +97,16 @@ class DurableStack:
         return [Task.decode(one.body) for one in self.sqs.messages(self.stack.parked_queue)]
 
     def replay(self) -> None:
-        """Send every parked task to the queue, then delete it, as `parked replay --all` does."""
-        queue, parked = self.stack.queue(), self.stack.parked_queue
-        while messages := self._act("ReceiveMessage", parked).get("Messages"):
-            moved = Task.decode(messages[0]["Body"]).replayed(messages[0]["MessageId"])
-            self._act(
-                "SendMessage",
-                queue,
-                MessageBody=moved.body,
-                MessageGroupId=moved.group,
-                MessageDeduplicationId=moved.deduplication_id,
-            )
-            self._act("DeleteMessage", parked, ReceiptHandle=messages[0]["ReceiptHandle"])
+        """Run `gidgetlambda parked replay --all`."""
+        replay(all_=True, queue_url=self.stack.queue(), parked_queue_url=self.stack.parked_queue)
 
     def log(self, name: str) -> str:
         return (self.logs / name).read_text()
 
-    def _act(self, action: str, queue: str, **parameters: Any) -> dict[str, Any]:
-        return self.sqs.call(self.sqs.owner, action, {"QueueUrl": queue, **parameters})
-
-
-@pytest.fixture
-def transport() -> FunctionTransport:
-    """The transport from GitLab to the receiving function, which is made after GitLab."""
-    return FunctionTransport()
-
 
 @pytest.fixture
 def in_process(transport: FunctionTransport) -> Iterator[Sandbox]:
-    """A sandbox whose webhooks reach the receiving function."""
+    """Yield a sandbox whose webhooks reach the receiving function."""
     with Sandbox(webhook_transport=transport, disable_failing_hooks=False) as instance:
         yield instance
 
@@ -137,7 +118,12 @@ def deployed(
     faults: Faults,
     stack: FunctionStack,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[DurableStack]:
+    for variable, value in stack.sqs.environment(stack.sqs.owner).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
     def function(name: str) -> FunctionProcess:
         handler, log = f"tests.durable.bot.{name}", tmp_path / f"{name}.log"
         return stack.function(f"{name.title()}Function", handler=handler, log=log)
@@ -149,5 +135,5 @@ def deployed(
 
 
 def bodies(issue: Issue) -> list[str]:
-    """The bot's comments, without their markers."""
+    """Return the bot's comments, without their markers."""
     return [note.body.partition("\n")[0] for note in issue.notes if not note.system]

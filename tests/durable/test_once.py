@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,15 +19,12 @@ if TYPE_CHECKING:
     from tests.durable.conftest import DurableStack
 
 
-class DyingFunction:
-    """A function that dies at every invocation."""
-
-    def invoke(self, event: Any) -> Any:
-        raise FunctionError("the function died")
+def die(event: Any) -> Any:
+    raise FunctionError("the function died")
 
 
 def at(number: int, fault: Fault) -> Callable[[Exchange], Fault | None]:
-    """A fault for one request, by its number from 1."""
+    """Return a choice of a fault for one request, by its number from 1."""
     numbers = iter(range(1, 1_000))
     return lambda exchange: fault if next(numbers) == number else None
 
@@ -168,7 +166,7 @@ def test_a_worker_that_always_dies_leaves_its_task_to_the_parked_queue(
     deployed: DurableStack,
 ) -> None:
     issue = deployed.open()
-    invocations = deployed.settle(DyingFunction())
+    invocations = deployed.settle(SimpleNamespace(invoke=die))
 
     assert len(invocations) == 100
     assert [task.parking for task in deployed.parked] == [None]

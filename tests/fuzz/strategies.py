@@ -63,7 +63,7 @@ SHAPES: list[Callable[[], Any]] = [
 
 @st.composite
 def hostile_payloads(draw: st.DrawFn) -> Any:
-    """A payload in one of GitLab's shapes, with some parts replaced, removed or added."""
+    """Draw a payload in one of GitLab's shapes, with some parts replaced, removed or added."""
     payload = draw(st.sampled_from(SHAPES))()
     for _ in range(draw(st.integers(0, 4))):
         part = payload
@@ -82,7 +82,7 @@ def hostile_payloads(draw: st.DrawFn) -> Any:
 
 @st.composite
 def json_bodies(draw: st.DrawFn) -> bytes:
-    """A payload as JSON, sometimes with deep nesting under a key that may repeat."""
+    """Draw a payload as JSON, sometimes with deep nesting under a key that may repeat."""
     text = json.dumps(draw(hostile_payloads()), ensure_ascii=draw(st.booleans()))
     if draw(st.integers(0, 9)) == 0:
         key = draw(st.sampled_from(["object_attributes", "project", "user", "deep"]))
@@ -130,12 +130,12 @@ TEXT_HEADERS = st.lists(
 
 
 def plain_headers(event: bytes) -> Headers:
-    """The headers of a delivery that say nothing about its sender."""
+    """Return the headers of a delivery that say nothing about its sender."""
     return [(b"content-type", b"application/json"), (b"x-gitlab-event", event)]
 
 
 def signature_headers(body: bytes, signing_token: str = SIGNING_TOKEN) -> Headers:
-    """The headers that sign a body."""
+    """Return the headers that sign a body."""
     timestamp = str(int(time.time()))
     return [
         (b"webhook-id", b"delivery-1"),
@@ -146,7 +146,7 @@ def signature_headers(body: bytes, signing_token: str = SIGNING_TOKEN) -> Header
 
 @st.composite
 def forged_credentials(draw: st.DrawFn, body: bytes) -> Headers:
-    """Headers that a stranger could send in place of a token or a signature."""
+    """Draw headers that a stranger could send in place of a token or a signature."""
     wrong = (b"x-gitlab-token", draw(HEADER_VALUES.filter(lambda v: v != SECRET.encode())))
     right = (b"x-gitlab-token", SECRET.encode())
     signed = signature_headers(body)

@@ -47,7 +47,7 @@ PROPERTIES = [name for name, kind in vars(Event).items() if isinstance(kind, pro
 
 
 def fuzzed(share: float) -> settings:
-    """A share of all examples; the short run tries the same ones each time."""
+    """Return the settings for a share of all examples; the short run repeats the same ones."""
     return settings(
         max_examples=max(1, int(EXAMPLES * share)),
         deadline=None,
@@ -71,8 +71,8 @@ class Target:
     """The bot under test, and everything that it shows.
 
     Attributes:
-        ran: the events that reached a handler.
-        shown: log lines, and headers of requests that contain the access token in a wrong place.
+        ran: The events that reached a handler.
+        shown: The log lines, and the requests with the access token in a wrong place.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -82,15 +82,6 @@ class Target:
 
     def send(self, headers: Headers, body: bytes) -> tuple[int, bytes]:
         """Send one request as an ASGI server does, and return the answer's status and body."""
-        return self.loop.run_until_complete(self._send(headers, body))
-
-    def invoke(self, event: dict[str, Any]) -> tuple[int, bytes]:
-        """Send one request as AWS does, and return the answer's status and body."""
-        context: Any = None
-        answer = Mangum(self.bot.app, lifespan="off")(json.loads(json.dumps(event)), context)
-        return answer["statusCode"], answer_body(answer)
-
-    async def _send(self, headers: Headers, body: bytes) -> tuple[int, bytes]:
         sent: list[Any] = []
 
         async def receive() -> Any:
@@ -111,8 +102,14 @@ class Target:
             "root_path": "",
             "headers": headers,
         }
-        await self.bot.app(scope, receive, send)
+        self.loop.run_until_complete(self.bot.app(scope, receive, send))
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+    def invoke(self, event: dict[str, Any]) -> tuple[int, bytes]:
+        """Send one request as AWS does, and return the answer's status and body."""
+        context: Any = None
+        answer = Mangum(self.bot.app, lifespan="off")(json.loads(json.dumps(event)), context)
+        return answer["statusCode"], answer_body(answer)
 
     def require_safe(self, answer: bytes) -> Any:
         """Require that no secret was shown and that the answer is short JSON, and return it."""

@@ -7,15 +7,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from samcli.yamlhelper import yaml_dump, yaml_parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = yaml_parse((ROOT / ".gitlab-ci.yml").read_text())
@@ -94,19 +90,10 @@ def test_the_deployment_guide_names_every_variable_and_parameter() -> None:
         assert f"`{name}`" in guide, name
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="localhost", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://localhost:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def project(tmp_path: Path, aws: str) -> Path:
-    """A built project with the template's parameters and resources that moto can create."""
-    client(aws, "s3").create_bucket(
+def project(tmp_path: Path, moto_server: str) -> Path:
+    """Return a built project with the template's parameters and resources that moto can create."""
+    client(moto_server, "s3").create_bucket(
         Bucket=SETTINGS["DEPLOY_BUCKET"],
         CreateBucketConfiguration={"LocationConstraint": REGION},
     )
@@ -123,7 +110,7 @@ def project(tmp_path: Path, aws: str) -> Path:
     shutil.copy(ROOT / "samconfig.toml", tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     # The stack exists, because moto gives no outputs to a stack that a change set creates.
-    client(aws, "cloudformation").create_stack(
+    client(moto_server, "cloudformation").create_stack(
         StackName="gidgetlambda",
         TemplateBody=(tmp_path / "template.yaml").read_text(),
         Parameters=[{"ParameterKey": "AccessToken", "ParameterValue": "a-former-token"}],
@@ -142,20 +129,24 @@ def client(aws: str, service: Any) -> Any:
 
 
 @needs_bash
-def test_the_deploy_job_deploys_and_keeps_earlier_parameters(project: Path, aws: str) -> None:
+def test_the_deploy_job_deploys_and_keeps_earlier_parameters(
+    project: Path, moto_server: str
+) -> None:
     secrets = {
         "PARAMETER_AccessToken": "sandbox-bot-token",
         "PARAMETER_SigningToken": "whsec_YQ== whsec_Yg==",
     }
-    first = run_deploy_job(project, aws, SETTINGS | secrets)
+    first = run_deploy_job(project, moto_server, SETTINGS | secrets)
     assert "WebhookUrl" in first
     assert "sandbox-bot-token" not in first
     assert "whsec_" not in first
 
-    later = run_deploy_job(project, aws, SETTINGS | {"PARAMETER_LogLevel": "DEBUG"})
+    later = run_deploy_job(project, moto_server, SETTINGS | {"PARAMETER_LogLevel": "DEBUG"})
     assert "WebhookUrl" in later
 
-    (stack,) = client(aws, "cloudformation").describe_stacks(StackName="gidgetlambda")["Stacks"]
+    (stack,) = client(moto_server, "cloudformation").describe_stacks(StackName="gidgetlambda")[
+        "Stacks"
+    ]
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
     assert parameters["AccessToken"] == "sandbox-bot-token"
     assert parameters["SigningToken"] == "whsec_YQ== whsec_Yg=="

@@ -34,14 +34,14 @@ bot.register_routers(welcome.router)
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^twice"))
 async def twice(event: Event, gl: GitLabAPI) -> None:
-    """Posts two replies."""
+    """Post two replies."""
     await gl.reply(event, "one")
     await gl.reply(event, "two")
 
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^wavering"))
 async def wavering(event: Event, gl: GitLabAPI) -> None:
-    """Asks for some retries."""
+    """Ask for some retries."""
     if random.random() < 0.6:
         raise TryAgain(after=random.choice([5, 60, 1800]))
     await gl.reply(event, "at last")
@@ -49,7 +49,7 @@ async def wavering(event: Event, gl: GitLabAPI) -> None:
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^buggy"))
 async def buggy(event: Event, gl: GitLabAPI) -> None:
-    """Fails half-way until its bug is fixed, and has to be replayed then."""
+    """Fail half-way until its bug is fixed, and need a replay then."""
     await gl.reply(event, "begun")
     if not FIXED.exists():  # noqa: ASYNC240 - takes microseconds
         raise ValueError("a bug")
@@ -58,7 +58,7 @@ async def buggy(event: Event, gl: GitLabAPI) -> None:
 
 @bot.router.register("Issue Hook", action="open", title=re.compile("^hopeless"))
 async def hopeless(event: Event, gl: GitLabAPI) -> None:
-    """Comments on an issue that does not exist."""
+    """Comment on an issue that does not exist."""
     await gl.comment(f"/projects/{event.project_id}/issues/999999999", "never")
 
 

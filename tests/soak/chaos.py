@@ -29,13 +29,13 @@ class Chaos:
     """Chooses faults, and counts them.
 
     Args:
-        chance: makes the choices.
-        clock: schedules late writes.
-        workers: the processes of the working function, by access token.
+        chance: Makes the choices.
+        clock: Schedules late writes.
+        workers: The processes of the working function, by access token.
 
     Attributes:
-        on: whether faults happen.
-        counts: the faults so far.
+        on: Whether faults happen.
+        counts: The faults so far.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Chaos:
         }
 
     def gitlab(self, exchange: Exchange) -> Fault | None:
-        """The fault of a request to GitLab, if any."""
+        """Return the fault of a request to GitLab, if any."""
         if not self.on:
             return None
         if "GitLab" in self._outages:
@@ -87,7 +87,7 @@ class Chaos:
         return kinds[self._count("GitLab", self._chance.choice(list(kinds)))]()
 
     def queue(self, action: str) -> QueueFault | None:
-        """The fault of a function's request to the queue, if any."""
+        """Return the fault of a function's request to the queue, if any."""
         if not self.on:
             return None
         if "queue" in self._outages:

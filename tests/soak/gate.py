@@ -21,14 +21,14 @@ class Gate(httpx.AsyncBaseTransport):
     """A transport in front of the one that reaches the receiving function.
 
     Args:
-        chance: chooses the deliveries that are repeated or resent.
+        chance: Chooses the deliveries that are repeated or resent.
 
     Attributes:
-        functions: the transport to the function; set before the first delivery.
-        delivered: the ids of all deliveries.
-        accepted: the ids of those that were answered 202.
-        answers: the number of answers, by status.
-        repetitions: the number of repeated deliveries, by kind.
+        functions: The transport to the function; set before the first delivery.
+        delivered: The ids of all deliveries.
+        accepted: The ids of those that were answered 202.
+        answers: The number of answers, by status.
+        repetitions: The number of repeated deliveries, by kind.
     """
 
     def __init__(self, chance: Random) -> None:
@@ -60,7 +60,7 @@ class Gate(httpx.AsyncBaseTransport):
         """Resend some of the deliveries that failed or that wait for a resend.
 
         Args:
-            chosen: decides about each delivery.
+            chosen: Decides about each delivery.
 
         Returns:
             The number of failed deliveries that still wait for a resend.

@@ -31,13 +31,11 @@ class SoakResult:
     """The outcome of all deliveries.
 
     Attributes:
-        deliveries: different deliveries.
-        accepted: deliveries that were answered 202 at least once.
-        comments: the bot's comments.
-        parked: parked tasks.
-        lost: missing comments, and tasks that are neither done nor parked with a reason.
-        duplicated: comments that exist too often.
-        counts: of faults, answers and so on, by kind.
+        deliveries: The number of different deliveries.
+        accepted: The number of deliveries that were answered 202 at least once.
+        lost: The missing comments, and the tasks that are neither done nor parked with a reason.
+        duplicated: The comments that exist too often.
+        counts: The numbers of faults, answers and so on, by kind.
     """
 
     deliveries: int = 0
@@ -70,9 +68,9 @@ class SoakResult:
         """Require that the hopeless tasks are parked with their reason, and no others.
 
         Args:
-            issues: all of them.
-            parked: the bodies of the messages on the parked queue.
-            queued: the bodies of the messages on the task queue.
+            issues: All issues.
+            parked: The bodies of the messages on the parked queue.
+            queued: The bodies of the messages on the task queue.
         """
         hopeless = {issue.iid for issue in issues if kind(issue) == "hopeless"}
         reasons: dict[int, str] = {}
@@ -89,5 +87,5 @@ class SoakResult:
 
 
 def kind(issue: Issue) -> str:
-    """The first word of an issue's title."""
+    """Return the first word of an issue's title."""
     return issue.title.partition(" ")[0]

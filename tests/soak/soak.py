@@ -58,9 +58,9 @@ def soak(
     """Deliver with faults, then without, until every task is done or parked, and check the result.
 
     Args:
-        deliveries: the number of deliveries.
-        seed: of the random choices.
-        progress: is called with the number of deliveries so far.
+        deliveries: The number of deliveries.
+        seed: The seed of the random choices.
+        progress: Called with the number of deliveries so far.
     """
     with contextlib.ExitStack() as opened:
         run = _SoakRun(opened, Random(seed))

@@ -27,5 +27,4 @@ def inline(expanded: Resource) -> TemplateStack:
 
 @pytest.fixture(params=["queued", "inline"])
 def stack(request: pytest.FixtureRequest, expanded: Resource) -> TemplateStack:
-    """The stack of each mode."""
     return TemplateStack(expanded, Mode=request.param)

@@ -38,7 +38,7 @@ AWS_METRICS: set[Metric] = {
 
 
 def bot_metrics() -> set[Metric]:
-    """The metrics that the bot writes for every outcome of deliveries and tasks."""
+    """Return the metrics that the bot writes for every outcome of deliveries and tasks."""
     written = io.StringIO()
     reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
     now = time.monotonic()

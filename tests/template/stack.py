@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.testing.iam import listed
 from infra.testing.template import Template
 
 ROOT = Path(__file__).parents[2]
@@ -32,12 +34,12 @@ Resource = dict[str, Any]
 
 
 def written_template() -> Resource:
-    """The template as the file contains it."""
+    """Return the template as the file contains it."""
     return dict(yaml_parse((ROOT / "template.yaml").read_text()))
 
 
 def expanded_template() -> Resource:
-    """The template after SAM's transform, without parameters."""
+    """Return the template after SAM's transform, without parameters."""
     template = written_template()
     # The transform runs after `sam package` has uploaded the code.
     template["Globals"]["Function"]["CodeUri"] = {"Bucket": BUCKET, "Key": KEY}
@@ -71,15 +73,14 @@ class TemplateStack:
         return {name: kind for name, kind in every.items() if kind != "Output"}
 
     def named(self, kind: str) -> set[str]:
-        """The names of all resources of one type, such as `AWS::SQS::Queue`."""
+        """Return the names of all resources of one type, such as `AWS::SQS::Queue`."""
         return {name for name, its in self._template.resources.items() if its == kind}
 
     def properties(self, name: str) -> Resource:
-        """The properties of a resource."""
         return self._template.properties(name, lambda to, part: f"{to}.{part}" if part else to)
 
     def of(self, kind: str) -> dict[str, Resource]:
-        """The properties of all resources of one type, by name."""
+        """Return the properties of all resources of one type, by name."""
         return {name: self.properties(name) for name in sorted(self.named(kind))}
 
     @property
@@ -91,12 +92,11 @@ class TemplateStack:
         }
 
     def variables(self, function: str) -> dict[str, str]:
-        """The environment of a function."""
         environment: dict[str, str] = self.properties(function)["Environment"]["Variables"]
         return environment
 
     def statements(self, function: str) -> list[Resource]:
-        """All policy statements of a function's role."""
+        """Return all policy statements of a function's role."""
         role = self.properties(self.properties(function)["Role"].removesuffix(".Arn"))
         assert "ManagedPolicyArns" not in role
         return [
@@ -106,11 +106,9 @@ class TemplateStack:
         ]
 
     def granted(self, function: str) -> dict[str, set[str]]:
-        """The actions that a function is allowed, by resource."""
-        allowed: dict[str, set[str]] = {}
+        """Return the actions that a function is allowed, by resource."""
+        allowed: dict[str, set[str]] = defaultdict(set)
         for statement in self.statements(function):
             if statement["Effect"] == "Allow":
-                actions = statement["Action"]
-                of_resource = allowed.setdefault(statement["Resource"], set())
-                of_resource |= {actions} if isinstance(actions, str) else set(actions)
+                allowed[statement["Resource"]] |= set(listed(statement["Action"]))
         return allowed

@@ -130,7 +130,7 @@ def alarms(stack: TemplateStack) -> dict[str, Resource]:
 
 
 def metrics_of(alarm: Resource) -> list[Resource]:
-    """The metrics of an alarm, in the form of metric math."""
+    """Return the metrics of an alarm, in the form of metric math."""
     if "Metrics" in alarm:
         return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
     metric = {key: alarm[key] for key in ("Namespace", "MetricName")}
@@ -149,7 +149,7 @@ def watched(alarm: Resource) -> set[Metric]:
 
 
 def fires(alarm: Resource, latest_first: list[float | None]) -> bool:
-    """Whether an alarm fires after periods with these values; `None` is a period without data.
+    """Return whether an alarm fires after periods with these values; `None` means no data.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
     """

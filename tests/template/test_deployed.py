@@ -6,6 +6,7 @@ its CloudWatch directly.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -56,15 +57,16 @@ class DeployedStack:
         return answer["Attributes"]["QueueArn"]
 
 
-def deploy(template: Resource, mode: str) -> DeployedStack:
+@pytest.fixture(scope="module")
+def deployed(aws: None, expanded: Resource) -> DeployedStack:
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(
         StackName="bot",
-        TemplateBody=json.dumps(for_moto(template)),
+        TemplateBody=json.dumps(for_moto(expanded)),
         Capabilities=["CAPABILITY_IAM"],
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value}
-            for key, value in {**SECRETS, "Mode": mode, "AlarmEmail": "alice@example.com"}.items()
+            for key, value in {**SECRETS, "AlarmEmail": "alice@example.com"}.items()
         ],
     )
     (stack,) = cloudformation.describe_stacks(StackName="bot")["Stacks"]
@@ -80,30 +82,21 @@ def deploy(template: Resource, mode: str) -> DeployedStack:
 
 
 def for_moto(template: Resource) -> Resource:
-    """The template of a stack outside of a VPC, in a form that moto can create."""
-    adapted: Resource = without_vpc(template)
+    """Return the template of a stack outside of a VPC, in a form that moto can create."""
+    adapted = copy.deepcopy(template)
+    for resource in adapted["Resources"].values():
+        # moto leaves an item whose condition does not hold empty instead of removing it.
+        if policies := resource["Properties"].get("Policies"):
+            resource["Properties"]["Policies"] = [one for one in policies if "Fn::If" not in one]
     # CloudFormation generates names of FIFO queues with the required suffix; moto does not.
     for queue in ("TaskQueue", "ParkedQueue"):
         adapted["Resources"][queue]["Properties"]["QueueName"] = f"{queue}-1A2B3C.fifo"
     return adapted
 
 
-def without_vpc(node: Any) -> Any:
-    """A template without the list items of a VPC, which moto leaves empty instead of removing."""
-    if isinstance(node, dict):
-        return {key: without_vpc(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [without_vpc(item) for item in node if not in_vpc_only(item)]
-    return node
-
-
-def in_vpc_only(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("Fn::If", [None])[0] == "InVpc"
-
-
 @pytest.fixture(scope="module", autouse=True)
 def aws() -> Iterator[None]:
-    """An account of its own for this module, with a package in the bucket."""
+    """Provide an account of its own for this module, with a package in the bucket."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as file:
         file.writestr("receive.py", "")
@@ -115,11 +108,6 @@ def aws() -> Iterator[None]:
         )
         s3.put_object(Bucket=BUCKET, Key=KEY, Body=package.getvalue())
         yield
-
-
-@pytest.fixture(scope="module")
-def deployed(aws: None, expanded: Resource) -> DeployedStack:
-    return deploy(expanded, "queued")
 
 
 def test_creates_every_resource(deployed: DeployedStack, queued: TemplateStack) -> None:

@@ -23,12 +23,7 @@ GITLAB = {
 }
 
 
-def test_queued_has_a_receiving_and_a_working_function(queued: TemplateStack) -> None:
-    assert queued.named("AWS::Lambda::Function") == {"ReceiveFunction", "WorkFunction"}
-
-
-def test_inline_has_one_function_and_no_queue(inline: TemplateStack) -> None:
-    assert inline.named("AWS::Lambda::Function") == {"ReceiveFunction"}
+def test_inline_has_no_queue(inline: TemplateStack) -> None:
     assert inline.named("AWS::SQS::Queue") == set()
     assert inline.named("AWS::Lambda::EventSourceMapping") == set()
 
@@ -121,7 +116,8 @@ def test_the_receiving_function_gets_the_previous_secret_during_rotation(
 # Networks
 
 
-def test_only_the_function_that_calls_gitlab_is_in_the_vpc(expanded: Resource) -> None:
+def test_each_mode_has_its_functions_and_only_one_is_in_the_vpc(expanded: Resource) -> None:
+    # The function that calls GitLab.
     in_vpc = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
     for mode, vpc, expected in [
         ("queued", {}, {"ReceiveFunction": None, "WorkFunction": None}),

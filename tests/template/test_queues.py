@@ -27,16 +27,11 @@ def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack(
     expanded: Resource, queued: TemplateStack, name: str
 ) -> None:
     assert queued.properties(name)["MessageRetentionPeriod"] == FOURTEEN_DAYS
+    # A retained queue would occupy a fixed name.
+    assert "QueueName" not in queued.properties(name)
     # A failed creation does not leave its queue behind.
     assert expanded["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert expanded["Resources"][name]["UpdateReplacePolicy"] == "Retain"
-
-
-@pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_has_no_fixed_name_that_a_retained_queue_would_occupy(
-    queued: TemplateStack, name: str
-) -> None:
-    assert "QueueName" not in queued.properties(name)
 
 
 def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: TemplateStack) -> None:

@@ -87,16 +87,7 @@ class Call(Actor):
         return self.find(notes, "note_id", "Note")
 
     def find(self, found: Mapping[int, _T], name: str, what: str = "") -> _T:
-        """Return the object whose id is a path parameter.
-
-        Args:
-            found: The objects by id.
-            name: The name of the parameter.
-            what: The name of the object in the error.
-
-        Raises:
-            ApiError: 404, because there is no such object.
-        """
+        """Return the object whose id is a path parameter. Raises ApiError 404 if there is none."""
         number = self.number(name)
         if number not in found:
             raise not_found(what)

@@ -6,13 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 
 class ApiError(Exception):
-    """A refused request.
-
-    Args:
-        status: The HTTP status.
-        body: The JSON or the plain text of the response.
-        headers: More headers of the response.
-    """
+    """A refused request; its `body` is JSON or plain text."""
 
     def __init__(
         self, status: int, body: dict[str, Any] | str, *, headers: dict[str, str] | None = None

@@ -41,8 +41,6 @@ def page(
     """Return the requested page of a list.
 
     Args:
-        call: The request.
-        items: All elements of the list.
         entity: Makes the JSON of an element.
         defaults: The parameters that GitLab adds to the links if the request has none.
         most: The maximum of elements per page.

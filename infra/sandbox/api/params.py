@@ -21,9 +21,6 @@ class Params:
 
     Each method converts a parameter to its documented type, treats `null` as a missing one, and
     raises ApiError for an invalid value.
-
-    Args:
-        values: The parameters by name, as the client sent them.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:

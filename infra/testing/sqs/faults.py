@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 
 class SqsError(Exception):
-    """An error in SQS's JSON protocol.
-
-    Args:
-        body: of the HTTP answer; without it, that of an error that all AWS services have.
+    """An error in SQS's JSON protocol; without a `body`, one that all AWS services have.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
     """
@@ -51,8 +48,8 @@ class QueueFaults:
     """The faults of the next requests.
 
     Attributes:
-        choose: may be set to decide for every request by its action; `add` comes first.
-        happened: the action and the fault of each request that failed.
+        choose: Returns the fault for an action, or `None`; `add` takes precedence.
+        happened: The action and the fault of each request that failed.
     """
 
     def __init__(self) -> None:

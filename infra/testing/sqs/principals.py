@@ -33,7 +33,7 @@ class Principal:
     session_token: str
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that give a Lambda function the keys of its role."""
+        """Return the environment variables that give a Lambda function the keys of its role."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -49,7 +49,7 @@ def authenticate(
     """Return the principal that signed a request, whose headers' names are in lower case.
 
     Raises:
-        SqsError: no known principal signed it.
+        SqsError: No known principal signed it.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if match is None:

@@ -50,10 +50,10 @@ class Sqs:
     """SQS in one account and region, and its ASGI app. Safe to use from several threads.
 
     Attributes:
-        url: the address under which it is reached.
-        clock: the time of the queues; `clock.advance` skips some.
-        faults: the faults of requests over HTTP.
-        owner: a role that may do everything.
+        url: The address under which it is reached.
+        clock: The time of the queues; `clock.advance` skips some.
+        faults: The faults of requests over HTTP.
+        owner: A role that may do everything.
     """
 
     def __init__(self, moto: httpx.Client) -> None:
@@ -77,7 +77,7 @@ class Sqs:
         return self._principals[-1]
 
     def environment(self, principal: Principal) -> dict[str, str]:
-        """The environment variables of a function that acts as a role on this SQS."""
+        """Return the environment variables of a function that acts as a role on this SQS."""
         return {"AWS_ENDPOINT_URL_SQS": self.url, **principal.environment()}
 
     def create_queue(self, name: str, **attributes: str) -> str:
@@ -89,7 +89,7 @@ class Sqs:
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_url.rpartition('/')[2]}"
 
     def messages(self, queue_url: str) -> list[Stored]:
-        """The messages on a queue, visible or not, oldest first. This receives none of them."""
+        """Return all messages on a queue, oldest first, without receiving them."""
         with self._backend.guard:
             return [
                 Stored(one.id, one.body, one.group_id or "", one.deduplication_id or "")
@@ -97,7 +97,7 @@ class Sqs:
             ]
 
     def next_visible(self, queue_url: str) -> float | None:
-        """When the next message becomes visible again, in the clock's seconds."""
+        """Return the time at which the next message becomes visible, in the clock's seconds."""
         with self._backend.guard:
             hidden = [one for one in self._queue(queue_url)._pending_messages if not one.held]
             moment = min((one.visible_at for one in hidden), default=None)

@@ -35,11 +35,10 @@ class SkippableClock:
         self._backend = backend
 
     def now(self) -> float:
-        """The time in seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
         return time.time() + self.skipped
 
     def advance(self, seconds: float) -> None:
-        """Skip some time."""
         with self._backend.guard:
             self.skipped += seconds
             for queue in self._backend.queues.values():
@@ -50,8 +49,8 @@ class StrictMessage(models.Message):
     """A message.
 
     Attributes:
-        received: when it was last received, in the machine's milliseconds.
-        held: whether a function is working on it. No skipped time passes for its receipt then: a
+        received: The time at which it was last received, in the machine's milliseconds.
+        held: Whether a function is working on it. No skipped time passes for its receipt then: a
             function ends long before its message becomes visible again, and a test that skips hours
             meanwhile must not change that.
     """
@@ -88,7 +87,7 @@ class StrictQueue(models.Queue):
         super().delete_message(receipt_handle)
 
     def received(self, handle: str) -> StrictMessage:
-        """The message of a receipt. A FIFO queue refuses a receipt that has expired."""
+        """Return the message of a receipt; a FIFO queue refuses a receipt that has expired."""
         message = next((one for one in self._messages if one.receipt_handle == handle), None)
         if message is None:
             raise SQSException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")

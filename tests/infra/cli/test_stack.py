@@ -1,13 +1,12 @@
 """The stack of the deployed bot and its outputs, with moto's CloudFormation."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from typer.testing import Result
 
 from infra.cli.console import Failure
@@ -28,24 +27,16 @@ OUTPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """The address of moto's server."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture(autouse=True)
-def account(invoke: Callable[..., Result], moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty AWS account."""
+def account(
+    invoke: Callable[..., Result], moto_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Provide an empty AWS account."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
-    httpx.post(f"{moto}/moto-api/reset", trust_env=False).raise_for_status()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
+    httpx.post(f"{moto_server}/moto-api/reset", trust_env=False).raise_for_status()
 
 
 def deploy(name: str, *, region: str = "eu-west-1", mode: str = "queued") -> None:

@@ -19,7 +19,6 @@ SAM = Path(sys.executable).with_name("sam")
 
 @pytest.fixture(scope="session")
 def architecture() -> Architecture:
-    """The architecture of this machine."""
     try:
         return host_architecture()
     except RuntimeUnavailableError as error:
@@ -28,7 +27,7 @@ def architecture() -> Architecture:
 
 @pytest.fixture(scope="session")
 def sample_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source of both functions with the sample bot in place of the owner's modules."""
+    """Make the source of both functions with the sample bot in place of the owner's modules."""
     source = tmp_path_factory.mktemp("source")
     for name in ("receive.py", "work.py"):
         shutil.copy(ROOT / "handler" / name, source)
@@ -41,21 +40,21 @@ def sample_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sample(
     sample_source: Path, architecture: Architecture, tmp_path_factory: pytest.TempPathFactory
 ) -> Package:
-    """The package of the sample bot for this machine."""
+    """Build the package of the sample bot for this machine."""
     folder = tmp_path_factory.mktemp("package") / "sample"
     return make_package(folder, architecture, source=sample_source)
 
 
 @pytest.fixture(scope="session")
 def arm64(sample_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    """The package of the sample bot for Lambda's default architecture."""
+    """Build the package of the sample bot for Lambda's default architecture."""
     folder = tmp_path_factory.mktemp("package") / "arm64"
     return make_package(folder, Architecture.ARM64, source=sample_source)
 
 
 @pytest.fixture(scope="session")
 def sam_build(architecture: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `sam build` fills from this repository, the owner's bot included."""
+    """Build this repository with `sam build`, the owner's bot included."""
     build = tmp_path_factory.mktemp("sam") / "build"
     subprocess.run(
         [

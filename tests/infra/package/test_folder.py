@@ -32,7 +32,7 @@ def python() -> Path:
 
 @pytest.fixture
 def small_source(tmp_path: Path) -> Path:
-    """The source of a small function, with the leftovers of an editor and an interpreter."""
+    """Make the source of a small function, with the leftovers of an editor and an interpreter."""
     source = tmp_path / "source"
     (source / "__pycache__").mkdir(parents=True)
     (source / "__pycache__" / "app.cpython-311.pyc").write_bytes(b"stale")
@@ -136,7 +136,9 @@ def test_compiled_libraries_are_for_the_requested_architecture(
     arm64: Package, sample: Package
 ) -> None:
     for package in (arm64, sample):
-        assert machines(package.folder) == {ELF_MACHINES[package.architecture]}
+        libraries = [library.read_bytes() for library in package.folder.rglob("*.so")]
+        machines = {struct.unpack_from("<H", library, 18)[0] for library in libraries}
+        assert machines == {ELF_MACHINES[package.architecture]}
 
 
 def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
@@ -194,12 +196,5 @@ def locked_names() -> set[str]:
 
 
 def normalized(name: str) -> str:
-    """The name of a distribution as the lock spells it."""
+    """Return the name of a distribution as the lock spells it."""
     return name.lower().replace("_", "-")
-
-
-def machines(folder: Path) -> set[int]:
-    """The processors of a folder's compiled libraries, by their ELF numbers."""
-    return {
-        struct.unpack_from("<H", library.read_bytes(), 18)[0] for library in folder.rglob("*.so")
-    }

@@ -20,7 +20,6 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Faults, refused
 from infra.testing.emulator import Emulator
-from infra.testing.functions import FunctionTransport
 from infra.testing.stack import FunctionStack
 from infra.testing.template import read
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from infra.package import Package
+    from infra.testing.functions import FunctionTransport
     from infra.testing.sqs import Sqs
 
 WELCOME = welcome.router.routes[0].name
@@ -38,24 +38,9 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
-class LateFunction:
-    """A function that is set later: its environment names the GitLab that invokes it."""
-
-    function: Emulator
-
-    def invoke(self, event: Any) -> Any:
-        return self.function.invoke(event)
-
-
 @pytest.fixture
-def receive() -> LateFunction:
-    return LateFunction()
-
-
-@pytest.fixture
-def in_process(receive: LateFunction) -> Iterator[Sandbox]:
-    """A sandbox whose webhooks reach the receiving function as events of an HTTP API."""
-    transport = FunctionTransport([receive])
+def in_process(transport: FunctionTransport) -> Iterator[Sandbox]:
+    """Yield a sandbox whose webhooks reach the receiving function as events of an HTTP API."""
     with Sandbox(webhook_transport=transport, disable_failing_hooks=False) as instance:
         instance.add_hook(WEBHOOK, signing_token=SIGNING_TOKEN, triggers=ISSUES)
         yield instance
@@ -80,9 +65,9 @@ def stack(sqs: Sqs, in_process: Sandbox, faults: Faults, log_level: str) -> Func
 
 @pytest.fixture
 def functions(
-    lambda_runtime: None, sample: Package, stack: FunctionStack, receive: LateFunction
+    lambda_runtime: None, sample: Package, stack: FunctionStack, transport: FunctionTransport
 ) -> Iterator[tuple[Emulator, Emulator]]:
-    """The receiving and the working function."""
+    """Yield the receiving and the working function."""
 
     def emulator(name: str) -> Emulator:
         properties = stack.properties(name)
@@ -90,8 +75,9 @@ def functions(
         handler, timeout = properties["Handler"], properties["Timeout"]
         return Emulator(sample.folder, handler, env=environment, timeout=timeout)
 
-    with emulator("ReceiveFunction") as receive.function, emulator("WorkFunction") as work:
-        yield receive.function, work
+    with emulator("ReceiveFunction") as receive, emulator("WorkFunction") as work:
+        transport.add(receive)
+        yield receive, work
 
 
 def test_a_delivery_is_queued_and_leads_to_a_comment(
@@ -158,12 +144,12 @@ def test_a_failed_task_is_retried_and_every_log_level_keeps_metrics_and_hides_se
 
 
 def json_lines(log: str) -> list[dict[str, Any]]:
-    """The lines that a function printed; the emulator's own lines are not JSON."""
+    """Return the lines that a function printed; the emulator's own lines are not JSON."""
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def metric_counts(log: str) -> dict[str, int]:
-    """How often each metric is in a log, on lines of its own."""
+    """Count each metric in a log; each is on a line of its own."""
     groups = [
         group
         for line in json_lines(log)
@@ -176,7 +162,7 @@ def metric_counts(log: str) -> dict[str, int]:
 
 
 def secrets(stack: FunctionStack) -> list[str]:
-    """Every secret that the functions hold."""
+    """Return every secret that the functions hold."""
     roles = [stack.role(name) for name in ("ReceiveRole", "WorkRole")]
     keys = [key for role in roles for key in (role.secret_key, role.session_token)]
     return [SECRET, SIGNING_TOKEN, SIGNING_TOKEN.removeprefix("whsec_"), BOT_TOKEN, *keys]

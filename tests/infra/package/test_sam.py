@@ -10,7 +10,7 @@ RECORD = '[function_build_definitions.one]\narchitecture = "x86_64"\nfunctions =
 
 def test_finds_the_architecture_of_a_function_in_sams_record(tmp_path: Path) -> None:
     artifacts = tmp_path / "build" / "WorkFunction"
-    with pytest.raises(PackageError, match=r"build\.toml does not exist.*make build"):
+    with pytest.raises(PackageError, match=r"build\.toml does not exist .*make build"):
         architecture_of(artifacts)
     (tmp_path / "build.toml").write_text(RECORD)
     assert architecture_of(artifacts) is Architecture.X86_64

@@ -11,26 +11,20 @@ from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve
 from infra.testing.emulator import Emulator
 from infra.testing.events import function_url_event, http_api_event, rest_api_event
-from infra.testing.functions import FunctionTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from infra.package import Package
+    from infra.testing.functions import FunctionTransport
 
 SECRET = "the-webhook-secret"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def transport() -> FunctionTransport:
-    """The transport from GitLab to the function, which is made after GitLab."""
-    return FunctionTransport()
-
-
-@pytest.fixture
 def sandbox(transport: FunctionTransport) -> Iterator[Sandbox]:
-    """A sandbox whose webhooks reach the function as events of an HTTP API."""
+    """Yield a sandbox whose webhooks reach the function as events of an HTTP API."""
     with Sandbox(webhook_transport=transport) as instance, serve(instance):
         yield instance
 

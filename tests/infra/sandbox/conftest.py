@@ -50,7 +50,7 @@ class HookReceiver:
 
 @pytest.fixture(scope="session")
 def served_receiver() -> Iterator[HookReceiver]:
-    """The server of `receiver`, shared by all tests."""
+    """Start one server for all tests that use `receiver`."""
     receiver = HookReceiver()
     with serve(receiver) as url:
         receiver.url = f"{url}/webhook"
@@ -66,13 +66,13 @@ def receiver(served_receiver: HookReceiver) -> HookReceiver:
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """The arguments of `sandbox`, which tests parametrize."""
+    """Return the arguments of `sandbox`, which tests parametrize."""
     return {}
 
 
 @pytest.fixture
 def sandbox(switch: Any, settings: dict[str, Any]) -> Iterator[Sandbox]:
-    """A new sandbox at `sandbox.url`, on a server that all tests share."""
+    """Yield a new sandbox at `sandbox.url`, on a server that all tests share."""
     with Sandbox(url=switch.url, **settings) as fresh:
         switch.app = fresh.app
         yield fresh
@@ -80,7 +80,7 @@ def sandbox(switch: Any, settings: dict[str, Any]) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connect(sandbox: Sandbox) -> Iterator[Connect]:
-    """A function that returns a client of the API with a token."""
+    """Yield a function that returns a client of the API with a token."""
     with ExitStack() as opened:
 
         def connected(token: str) -> httpx.Client:
@@ -94,11 +94,11 @@ def connect(sandbox: Sandbox) -> Iterator[Connect]:
 
 @pytest.fixture
 def alice(connect: Connect) -> httpx.Client:
-    """A client of the API as alice, a maintainer."""
+    """Return a client of the API as alice, a maintainer."""
     return connect(ALICE_TOKEN)
 
 
 @pytest.fixture
 def root(connect: Connect) -> httpx.Client:
-    """A client of the API as an administrator."""
+    """Return a client of the API as an administrator."""
     return connect(ROOT_TOKEN)

@@ -17,13 +17,13 @@ NEEDED = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
 
 
 def answering(answer: Any) -> Any:
-    """A function that gives one answer to everything."""
+    """Return a function that gives one answer to everything."""
     return SimpleNamespace(invoke=lambda event: answer)
 
 
 @pytest.fixture
 def queue(sqs: Sqs) -> str:
-    """The URL of a queue with one message."""
+    """Return the URL of a queue with one message."""
     url = sqs.create_queue("tasks.fifo", FifoQueue="true", VisibilityTimeout="360")
     message = {"MessageBody": "hello", "MessageGroupId": "g", "MessageDeduplicationId": "1"}
     sqs.call(sqs.owner, "SendMessage", {"QueueUrl": url, **message})

@@ -63,7 +63,7 @@ Start = Callable[..., BackgroundCommand]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the project with the sample bot."""
+    """Make a copy of the project with the sample bot."""
     for name in ("handler", "infra"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tests" / "sample" / "bot.py", tmp_path / "handler" / "bot.py")

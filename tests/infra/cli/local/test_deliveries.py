@@ -21,7 +21,7 @@ def screen() -> io.StringIO:
 
 @pytest.fixture
 def record(screen: io.StringIO) -> Record:
-    """Logs a record with the given fields."""
+    """Log a record with the given fields."""
     log = DeliveryLog(Printer(Console(file=screen, width=40, force_terminal=False)))
 
     def handle(message: str, delivery: str = "d", **fields: Any) -> None:

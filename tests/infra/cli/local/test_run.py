@@ -40,7 +40,7 @@ def bot_file(checkout: Path) -> Path:
 
 @pytest.fixture
 def command(start: Start, port: str) -> BackgroundCommand:
-    """`run` with the sandbox, after it has printed everything."""
+    """Start `run` with the sandbox, and wait until it has printed everything."""
     command = start("run", "--port", port)
     command.wait_for(LAST_LINE)
     return command

@@ -14,7 +14,7 @@ SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 @pytest.fixture
 def resend_url(sandbox: Sandbox, receiver: HookReceiver) -> str:
-    """The address that resends the only event of a hook."""
+    """Return the address that resends the only event of a hook."""
     hook = sandbox.add_hook(receiver.url, signing_token=SIGNING_TOKEN)
     sandbox.open_issue("Help")
     (event,) = sandbox.settle()
