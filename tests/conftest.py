@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.testing.server import serve as serve_app
+from infra.server import serve as serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from ..testing import server
+from .. import server
 from .sandbox import Sandbox
 
 

@@ -17,7 +17,7 @@ from gidgetlambda.markers import MARKER
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
 
-from .server import serve
+from ..server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import httpx
 from gidgetlambda import GitLabBot
 from mangum import Mangum
 
+from infra.server import serve
 from infra.testing.events import answer_body, function_url_event, http_api_event, rest_api_event
-from infra.testing.server import serve
 
 Builder = Callable[..., dict[str, Any]]
 Door = Callable[[GitLabBot], AbstractContextManager[httpx.Client]]

@@ -26,8 +26,8 @@ from gidgetlambda.task import Task
 from infra.sandbox import BOT, Sandbox
 from infra.sandbox.faults import Faults
 from infra.sandbox.state import Token
+from infra.server import serve
 from infra.testing.functions import FunctionTransport
-from infra.testing.server import serve
 from infra.testing.sqs import serve as serve_sqs
 from infra.testing.stack import FunctionStack
 from infra.testing.template import read

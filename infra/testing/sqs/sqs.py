@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .. import server
+from ... import server
+from ...server import drop, hang
 from ..iam import EVERYTHING, Policy, allows
-from ..server import drop, hang
 from .faults import ANSWERS, Fault, QueueFaults, SqsError
 from .principals import REGION, Principal, authenticate
 from .strict import StrictBackend, StrictMessage, StrictQueue

@@ -14,7 +14,7 @@ from gidgetlambda import Event, GitLabAPI, Router
 from gidgetlambda.runtime import Options, Runtime
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.testing.server import serve
+from infra.server import serve
 from tests.handler import payloads
 
 pytestmark = pytest.mark.anyio

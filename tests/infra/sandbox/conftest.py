@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from infra.sandbox import ALICE_TOKEN, ROOT_TOKEN, Sandbox
-from infra.testing.server import serve
+from infra.server import serve
 
 Connect = Callable[[str], httpx.Client]
 
