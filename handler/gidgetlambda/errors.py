@@ -14,10 +14,10 @@
     │   │   └── GraphQLAuthorizationFailure    401
     │   ├── QueryError               the query failed
     │   └── GraphQLResponseTypeError the answer is not JSON
-    ├── SettingsError                settings are missing or malformed
-    └── NoTarget                     an event has nothing to comment on or to react to
+    └── SettingsError                settings are missing or malformed
 
     TryAgain                         a handler asks to be retried later
+    NoTarget                         an event has nothing to comment on or to react to
     OutOfTime                        a handler exceeded its time limit
     NotRun                           a handler could not be run
     TaskTooLarge                     a task does not fit on the queue
@@ -25,11 +25,11 @@
     UnknownHandler                   a task names a handler that this version does not have
     QueueUnavailable                 the queue does not accept messages
 
-`TryAgain` is control flow, and the exceptions below it are internal. They do not derive from
-`GitLabException`, so that a handler's `except GitLabException` does not swallow them. The names
-down to `GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are gidgetlab's.
-Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer) are raised
-unchanged.
+`TryAgain` and `NoTarget` are control flow, and the exceptions below them are internal. They do not
+derive from `GitLabException`, so that a handler's `except GitLabException` does not swallow them.
+The names down to `GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are
+gidgetlab's. Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer)
+are raised unchanged.
 """
 
 from __future__ import annotations
@@ -182,10 +182,6 @@ class SettingsError(GitLabException):
         super().__init__("; ".join(self.problems))
 
 
-class NoTarget(GitLabException):
-    """The event has nothing that can be commented on or reacted to."""
-
-
 class TryAgain(Exception):  # noqa: N818 - it is control flow, not an error
     """A handler raises this to be retried later with the same event.
 
@@ -200,6 +196,10 @@ class TryAgain(Exception):  # noqa: N818 - it is control flow, not an error
     def __init__(self, after: float = 60.0, because: str = "the handler asked for it") -> None:
         self.after = float(after)
         super().__init__(because)
+
+
+class NoTarget(Exception):  # noqa: N818 - it is control flow, not an error
+    """The event has nothing that can be commented on or reacted to: its run ends as `ignored`."""
 
 
 class OutOfTime(Exception):  # noqa: N818

@@ -27,7 +27,6 @@ KEPT_HEADERS = frozenset(
         "user-agent",
         "webhook-id",
         "webhook-timestamp",
-        "x-gitlab-event-uuid",
         "x-gitlab-instance",
         "x-gitlab-webhook-uuid",
     }
@@ -150,15 +149,6 @@ class Event:
             body = json.dumps(self.data, sort_keys=True, default=str)
             self._delivery_id = hashlib.sha256(body.encode()).hexdigest()
         return self._delivery_id
-
-    @property
-    def event_uuid(self) -> str | None:
-        """`X-Gitlab-Event-UUID`, `None` if it is missing or not a valid header value.
-
-        All events of one chain of webhooks share it, so it does not identify a delivery.
-        """
-        value = self.headers.get("x-gitlab-event-uuid", "")
-        return value if PLAIN_ID.fullmatch(value) else None
 
     @property
     def instance(self) -> str | None:

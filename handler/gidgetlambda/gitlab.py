@@ -187,7 +187,13 @@ class GitLabAPI:
 
         Raises:
             GitLabException: `update` is used in a script.
+            TypeError: The target is not a path.
         """
+        if not isinstance(target_path, str):
+            raise TypeError(
+                f"the target of a comment is a path, not {target_path!r}: check event.target_path, "
+                "which is None for an event without a target, or use gl.reply"
+            )
         path = target_path.rstrip("/")
         if self._origin is not None:
             run = notes.Notes(self, self._origin)
@@ -207,13 +213,13 @@ class GitLabAPI:
             key: As for `comment`; by default, the number of this call in the handler's run.
 
         Raises:
-            NoTarget: The event has no subject that can be commented on.
+            NoTarget: The event has no subject that can be commented on. The run ends as `ignored`.
         """
         ordinal = f"reply {next(self._replies)}"
         if event.target_path is None:
             raise NoTarget(
                 f"a {event.event!r} event has no subject that can be commented on: "
-                "check event.target_path first, or name the target: gl.comment(path, …)"
+                "to comment elsewhere, name the target: gl.comment(path, …)"
             )
         return await self.comment(event.target_path, body, key=key or ordinal)
 
@@ -230,12 +236,12 @@ class GitLabAPI:
             The award, or `None` if the emoji was there already.
 
         Raises:
-            NoTarget: The event has no subject that an emoji can be awarded to.
+            NoTarget: The event has no subject that an emoji can be awarded to. The run ends as
+                `ignored`.
         """
         if event.awardable_path is None:
             raise NoTarget(
-                f"a {event.event!r} event has no subject that an emoji can be awarded to: "
-                "check event.awardable_path first"
+                f"a {event.event!r} event has no subject that an emoji can be awarded to"
             )
         try:
             return await self.post(f"{event.awardable_path}/award_emoji", data={"name": name})
@@ -309,8 +315,6 @@ class GitLabAPI:
     def _encode(self, data: Any) -> tuple[dict[str, str], bytes]:
         """Return the headers, without the token, and the body of a request."""
         headers = create_headers(self.requester)
-        if self._origin is not None and self._origin.event_uuid:
-            headers["x-gitlab-event-uuid"] = self._origin.event_uuid
         if isinstance(data, bytes) and data == NO_DATA:
             return headers, NO_DATA
         headers["content-type"] = "application/json; charset=utf-8"

@@ -28,14 +28,11 @@ class Origin:
     Attributes:
         handler: The identity of the handler's route.
         user_id: The number of the access token's account.
-        event_uuid: Sent with each request, so that GitLab can cut chains of events. `None` sends
-            none.
     """
 
     delivery_id: str
     handler: str
     user_id: int
-    event_uuid: str | None = None
 
     @property
     def note_identity(self) -> str:

@@ -270,22 +270,24 @@ class Router:
     def explain(self, event: Event, *, handler: str | None = None) -> list[Evaluation]:
         """Evaluate for each route whether the event is for it.
 
-        A handler runs once per event: of its routes, the first that matches is taken. Each `when`
-        is called at most once per handler.
+        A handler runs once per event: of its routes, the first that matches is taken, but one with
+        `from_self` precedes the others. Each `when` is called at most once per handler.
 
         Args:
             event: The event.
             handler: The present or first name of the only handler to evaluate.
         """
         evaluations: list[Evaluation] = []
-        matched: set[str] = set()
+        matched: dict[str, int] = {}
         answers: dict[Any, tuple[bool, BaseException | None]] = {}
         for route in self._routes:
             if handler is not None and not route.is_called(handler):
                 continue
             refusal, error = _refusal(route, event), None
-            if refusal is None and route.name in matched:
-                refusal = "an earlier route runs the same handler"
+            taken = matched.get(route.name)
+            if refusal is None and taken is not None:
+                takes_more = route.from_self and not evaluations[taken].route.from_self
+                refusal = None if takes_more else "an earlier route runs the same handler"
             if refusal is None and route.when is not None:
                 key = route.name, function_key(route.when)
                 if key not in answers:
@@ -293,7 +295,10 @@ class Router:
                 holds, error = answers[key]
                 refusal = None if holds else "its `when` returned false"
             if refusal is None:
-                matched.add(route.name)
+                if taken is not None:
+                    later = "a later route runs the same handler, for the bot's own events too"
+                    evaluations[taken] = dataclasses.replace(evaluations[taken], refusal=later)
+                matched[route.name] = len(evaluations)
             evaluations.append(Evaluation(route, refusal, error))
         return evaluations
 

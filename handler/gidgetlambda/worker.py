@@ -1,7 +1,9 @@
 """Worker: runs handlers, each within its time limit and with its own outcome.
 
 It also prevents loops: it requests the account of the access token once, and keeps the bot's own
-events from handlers that are not registered for them.
+events from handlers that are not registered for them. GitLab could prevent loops too, if requests
+repeated the `X-Gitlab-Event-UUID` of the delivery. They never do: GitLab would drop the events, and
+warn the project's owners of a recursive webhook.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 """
@@ -15,7 +17,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import markers
-from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded, TryAgain
+from .errors import (
+    GitLabBroken,
+    HTTPException,
+    NoTarget,
+    NotRun,
+    OutOfTime,
+    RateLimitExceeded,
+    TryAgain,
+)
 from .notes import Origin
 from .outcome import Outcome
 
@@ -136,6 +146,12 @@ class Worker:
             return self._failed(error, gl)
 
     def _failed(self, error: BaseException, gl: GitLabAPI) -> Outcome:
+        """Return the outcome of a run that raised an error; a `NoTarget` is not a failure."""
+        without_target, rest = BaseExceptionGroup("", [error]).split(NoTarget)
+        if without_target is not None:
+            if rest is None:
+                return Outcome("ignored", self._redactor.text(str(_first(without_target))))
+            error = rest.exceptions[0]
         return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
 
     async def _attempt(self, event: Event, evaluation: Evaluation, gl: GitLabAPI) -> Outcome:
@@ -151,8 +167,6 @@ class Worker:
                 delivery_id=event.delivery_id,
                 handler=route.identity,
                 user_id=account.user_id,
-                # If own events run, GitLab has to cut the chains.
-                event_uuid=None if ignores_self else event.event_uuid,
             )
         )
         await evaluation.run(event, gl)
@@ -172,18 +186,39 @@ class Worker:
 
 
 def own_event(event: Event, account: Account, ignores_self: bool) -> str | None:
-    """Return the reason why an event is the bot's own; `None` if it is not."""
-    own = event.user_id == account.user_id or (
+    """Return the reason why an event is the bot's own; `None` if it is not.
+
+    Args:
+        event: The event.
+        account: The account of the access token.
+        ignores_self: Whether the account's events without a marker are own events, too.
+    """
+    did_it = event.user_id == account.user_id or (
         event.user_id is None and event.username == account.username
     )
-    if own and ignores_self:
+    if did_it and ignores_self:
         return f"the bot's own event: {account.username} did it"
-    note = event.object_attributes
-    if event.kind != "note" or markers.find(note.get("note")) is None:
-        return None
-    if own or note.get("author_id") == account.user_id:
-        return f"the bot's own note: {account.username} wrote it, and it has a marker"
+    author_id = event.object_attributes.get("author_id")
+    wrote_it = did_it if author_id is None else author_id == account.user_id
+    if wrote_it and markers.find(_new_text(event)) is not None:
+        return f"the bot's own text: {account.username} wrote it, and it has a marker"
     return None
+
+
+def _new_text(event: Event) -> Any:
+    """Return the text of a note, or the description of an opened issue or merge request."""
+    attributes = event.object_attributes
+    if event.kind == "note":
+        return attributes.get("note")
+    opened = event.kind in ("issue", "work_item", "merge_request") and event.action == "open"
+    return attributes.get("description") if opened else None
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error in a group of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _get_account(gl: GitLabAPI) -> Account:

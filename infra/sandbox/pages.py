@@ -20,6 +20,7 @@ article { border: 1px solid #dcdcde; border-radius: 6px; padding: .75rem 1rem; m
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .25rem 0 }
 table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0 }
 a { color: #1f75cb }
+.banner { background: #fcf1ef; border-left: 4px solid #dd2b0e; padding: .75rem }
 """
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _NONE = "<p>None yet.</p>"
@@ -62,11 +63,16 @@ def _project(project: Project) -> str:
     events = [event for hook in project.hooks.values() for event in hook.events]
     return (
         f"<h1>{_link(project.web_url, project.path_with_namespace)}</h1>"
+        f"{''.join(map(_banner, sorted(project.banners)))}"
         f"<p>{escape(project.description)}</p>"
         f"<h2>Issues</h2>{_list(project.issues.values())}"
         f"<h2>Merge requests</h2>{_list(project.merge_requests.values())}"
         f"<h2>Webhook deliveries</h2>{_events(events)}"
     )
+
+
+def _banner(text: str) -> str:
+    return f'<p class="banner" role="alert">{escape(text)}</p>'
 
 
 def _list(issuables: Iterable[Issuable]) -> str:

@@ -37,7 +37,8 @@ class Sandbox:
     A method named after an action (`open_issue`, `comment`, `merge`, …) acts as the user named in
     `by`, checks no permission, and fires the same webhooks as an API request. The methods are
     thread-safe. A thread delivers the webhooks; `close()`, or the end of the sandbox's `with`
-    block, stops it.
+    block, stops it. The end of the block also raises RuntimeError if GitLab would show a banner to
+    the owners of a project, so that a test of a bot that causes one fails.
 
     Args:
         url: The instance's address in links and webhooks, including a sub-path
@@ -76,8 +77,11 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
+        banners = [text for each in self.instance.projects.values() for text in each.banners]
+        if banners and kind is None:
+            raise RuntimeError("; ".join(banners))
 
     def close(self) -> None:
         """Stop delivering webhooks, and drop those that are being delivered."""

@@ -295,6 +295,8 @@ class Hook(Record):
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Project(Record):
+    """A project; `banners` are GitLab's warnings for its owners."""
+
     instance: "Instance" = field(repr=False)
     name: str
     path_with_namespace: str
@@ -309,6 +311,7 @@ class Project(Record):
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     hooks: dict[int, Hook] = field(default_factory=dict)
+    banners: set[str] = field(default_factory=set)
 
     @property
     def namespace(self) -> str:

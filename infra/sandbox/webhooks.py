@@ -32,9 +32,11 @@ _RESPONSE_BYTES = 8 * 1024
 _CONCURRENT_DELIVERIES = 50
 _RESENDS_PER_MINUTE = 5
 _MOST_HOOKS_PER_CHAIN = 100
+_CHAIN_KEPT = timedelta(minutes=30)
 _EVENTS_IN_HISTORY = 10_000  # per hook; GitLab keeps them for 7 days instead
 _FAILURES_UNTIL_PAUSED = 4
 _LONGEST_PAUSE = timedelta(hours=24)
+_RECURSIVE_WEBHOOK = "Recursive webhook blocked. Update or delete the following project hook"
 
 # The `X-Gitlab-Event` header of each trigger that fires.
 _EVENTS = {
@@ -72,7 +74,8 @@ class Webhooks:
         self._transport = transport
         self._thread = _DeliveryThread()
         self._slots = anyio.CapacityLimiter(_CONCURRENT_DELIVERIES)
-        self._chains: dict[str, set[int]] = {}
+        # The hooks that were sent under each event UUID, and the time until which that counts.
+        self._chains: dict[str, tuple[frozenset[int], datetime]] = {}
         self._resends: dict[tuple[int, int], deque[float]] = {}
         self.under_way = 0
 
@@ -81,17 +84,35 @@ class Webhooks:
     ) -> None:
         """Send a body to the project's hooks that have a trigger, such as "issues_events".
 
-        A hook that has already fired under an event UUID does not fire again.
+        A hook that has already fired under the request's event UUID does not fire again under it.
+        GitLab shows a banner to the project's owners instead.
+
+        Args:
+            project: The project.
+            trigger: The trigger.
+            data: The body.
+            event_uuid: The `X-Gitlab-Event-UUID` of the request; by default, each hook gets a new
+                one.
         """
         for hook in project.hooks.values():
             if trigger not in hook.triggers or hook.alert_status != "executable":
                 continue
             chain = event_uuid or str(uuid.uuid4())
-            fired = self._chains.setdefault(chain, set())
-            if hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN:
-                continue  # a loop
-            fired.add(hook.id)
+            if self._is_loop(hook, chain):
+                project.banners.add(f"{_RECURSIVE_WEBHOOK}: {hook.url}")
+                continue
             self._start(hook, _EVENTS[trigger], data, chain, str(uuid.uuid4()))
+
+    def _is_loop(self, hook: Hook, chain: str) -> bool:
+        """Return whether a hook must not fire under an event UUID, and record it otherwise."""
+        now = self._instance.now()
+        fired, until = self._chains.get(chain, (frozenset[int](), now))
+        if until <= now:
+            fired = frozenset()
+        if hook.id in fired or len(fired) >= _MOST_HOOKS_PER_CHAIN:
+            return True
+        self._chains[chain] = fired | {hook.id}, now + _CHAIN_KEPT
+        return False
 
     def resend(self, hook: Hook, event: HookEvent) -> Future[HookEvent]:
         """Send an event of the hook's history again with its id, even if the hook is disabled."""

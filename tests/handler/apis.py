@@ -57,5 +57,5 @@ def sandbox_api(sandbox: Sandbox, token: str | None = BOT_TOKEN) -> GitLabAPI:
 
 def for_run(api: GitLabAPI, *, delivery: str = "d-1", handler: str = "m:h") -> GitLabAPI:
     """Return the API after it began to act for a handler's run on a delivery."""
-    api.act_for(Origin(delivery, handler, BOT_ID, event_uuid="chain-1"))
+    api.act_for(Origin(delivery, handler, BOT_ID))
     return api

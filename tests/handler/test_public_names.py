@@ -111,10 +111,10 @@ def test_exceptions_are_created_and_read_as_in_gidgetlab() -> None:
 
 # `except GitLabException` in a handler must not swallow control flow and internal exceptions.
 TREE = {
-    Exception: "GitLabException TryAgain OutOfTime NotRun TaskTooLarge MalformedTask "
+    Exception: "GitLabException TryAgain NoTarget OutOfTime NotRun TaskTooLarge MalformedTask "
     "UnknownHandler QueueUnavailable",
     errors.GitLabException: "ValidationFailure MalformedDelivery HTTPException GraphQLException "
-    "SettingsError NoTarget",
+    "SettingsError",
     errors.HTTPException: "RedirectionException BadRequest GitLabBroken",
     errors.BadRequest: "RateLimitExceeded InvalidField",
     errors.GraphQLException: "BadGraphQLRequest QueryError GraphQLResponseTypeError",

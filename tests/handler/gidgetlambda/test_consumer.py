@@ -22,6 +22,7 @@ from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Fault, Faults, Late, dropped, given_up, lost, refused
 from infra.testing import sqs
 from infra.testing.functions import LocalFunction
+from tests.event_payloads import own_payloads
 from tests.handler import payloads
 
 if TYPE_CHECKING:
@@ -314,6 +315,19 @@ def test_a_task_that_no_longer_matches_is_ignored(queued: QueuedBot, issue: Issu
     assert invocation.deleted
     assert issue.notes == []
     assert queued.parked == []
+
+
+def test_a_task_without_a_target_is_ignored(
+    queued: QueuedBot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    epic = next(one for one in own_payloads() if one.name == "issue_hook.epic")
+    event = Event(epic.data, event=epic.event, headers={"webhook-id": "d-1"})
+    queued.send(Task(event, queued.handle(comments), received=time.time()).message())
+
+    (invocation,) = queued.drain()
+    assert invocation.deleted
+    assert queued.parked == []
+    assert metrics(capsys) == ["Ignored"]
 
 
 def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(

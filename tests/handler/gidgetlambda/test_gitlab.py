@@ -264,17 +264,6 @@ def opened(issue: Issue) -> Event:
     return Event(payloads.issue(iid=issue.iid), event="Issue Hook", delivery_id="d-1")
 
 
-async def test_requests_of_a_run_continue_its_chain_of_events() -> None:
-    gitlab = ScriptedGitLab(answer(200, {"data": {}}))
-    gl = for_run(gitlab.api())
-    await gl.getitem("/x")
-    await gl.post("/x", data={})
-    await gl.graphql("query { x }")
-    assert [request.headers["x-gitlab-event-uuid"] for request in gitlab.requests] == [
-        "chain-1"
-    ] * 3
-
-
 async def test_each_reply_of_a_run_is_posted_once(in_process: Sandbox) -> None:
     issue = in_process.open_issue("A bug")
     for _ in range(2):
@@ -293,6 +282,8 @@ async def test_reply_and_react_raise_without_a_target() -> None:
         await for_run(gitlab.api()).reply(push, "Hello")
     with pytest.raises(NoTarget, match="no subject that an emoji can be awarded to"):
         await gitlab.api().react(push, "thumbsup")
+    with pytest.raises(TypeError, match=r"a path, not None: check event\.target_path"):
+        await gitlab.api().comment(push.target_path, "Hello")  # type: ignore[arg-type]
     assert gitlab.requests == []
 
 

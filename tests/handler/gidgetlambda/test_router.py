@@ -191,6 +191,19 @@ async def test_a_failing_handler_stops_no_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [(False, False, 0), (True, False, 0), (True, True, 0), (False, True, 1)],
+)
+def test_a_route_that_takes_own_events_precedes_the_others_of_its_handler(
+    first: bool, second: bool, taken: int
+) -> None:
+    router = Router(routed(from_self=first), routed("*", from_self=second))
+    evaluations = router.explain(an_event())
+    assert [one.matched for one in evaluations] == [number == taken for number in range(2)]
+    assert "route runs the same handler" in evaluations[1 - taken].because
+
+
+@pytest.mark.parametrize(
     ("conditions", "matched", "because"),
     [
         ({}, True, "its conditions hold"),

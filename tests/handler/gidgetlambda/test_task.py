@@ -34,7 +34,7 @@ def a_task(
     identity: str | None = None,
     delivery: str = "d-1",
 ) -> Task:
-    headers = {"webhook-id": delivery, "X-Gitlab-Event-UUID": "chain"}
+    headers = {"webhook-id": delivery, "X-Gitlab-Instance": "https://gitlab.example.com"}
     data = payloads.issue() if data is None else data
     received = Event(data, event=event, secret="s3cret", headers=headers)
     return Task(received, handler, 1000.5, identity=identity)
@@ -51,7 +51,7 @@ def test_decodes_an_encoded_task() -> None:
     assert arrived.event.data == sent.event.data
     assert arrived.event.event == "Issue Hook"
     assert arrived.event.delivery_id == "d-1"
-    assert arrived.event.event_uuid == "chain"
+    assert arrived.event.instance == "https://gitlab.example.com"
     assert (arrived.handler, arrived.received) == (sent.handler, sent.received)
     assert arrived.parking is None
 

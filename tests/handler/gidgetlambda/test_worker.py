@@ -13,6 +13,7 @@ from gidgetlambda import (
     GitLabBot,
     GitLabBroken,
     GitLabException,
+    NoTarget,
     RateLimitExceeded,
     TryAgain,
     markers,
@@ -23,6 +24,8 @@ from gidgetlambda.worker import Account, own_event
 
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, refused
+from infra.server import serve
+from tests.event_payloads import EventPayload, own_payloads
 from tests.handler import payloads
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +36,7 @@ TRUST = httpx.create_ssl_context()
 BOT = {"id": 4, "username": "playground-bot"}
 ALICE = {"id": 2, "username": "alice"}
 BOB = {"id": 3, "username": "bob"}
+WORK_ITEM = {"object_kind": "work_item"}
 MARKER = f"<!-- gidgetlambda {markers.identity('any')} -->"
 
 
@@ -56,15 +60,21 @@ def bot(open_bot: OpenBot) -> GitLabBot:
 
 
 def opened(by: dict[str, Any] = BOB) -> Event:
-    headers = {"X-Gitlab-Event-UUID": "chain-1"}
-    return Event(payloads.issue() | {"user": by}, event="Issue Hook", headers=headers)
+    return issuable(payloads.issue(author_id=by.get("id", 9)), by)
+
+
+def issuable(data: dict[str, Any], by: dict[str, Any]) -> Event:
+    event = "Merge Request Hook" if data["object_kind"] == "merge_request" else "Issue Hook"
+    return Event(data | {"user": by}, event=event)
 
 
 def commented(
-    text: str, by: dict[str, Any], *, author_id: int | None = None, action: str = "create"
+    text: str, by: dict[str, Any], *, author_id: int | None = 0, action: str = "create"
 ) -> Event:
+    """Return a comment by its author, the user by default; `None` leaves the author out."""
     data = payloads.note(text) | {"user": by}
-    data["object_attributes"] |= {"author_id": author_id or by["id"], "action": action}
+    author = by["id"] if author_id == 0 else author_id
+    data["object_attributes"] |= {"author_id": author, "action": action}
     return Event(data, event="Note Hook")
 
 
@@ -152,6 +162,65 @@ async def test_a_failure_is_the_outcome_of_its_handler_alone(
     expected = because.format(url=bot.runtime.work_settings.url)
     assert str(outcomes[handler.__name__]) == f"failed: {expected}"
     assert outcomes["nothing"] == Outcome("done")
+
+
+async def replies(event: Event, gl: GitLabAPI) -> None:
+    await gl.reply(event, "Hello")
+
+
+async def reacts(event: Event, gl: GitLabAPI) -> None:
+    await gl.react(event, "thumbsup")
+
+
+async def replies_and_expects_gitlab_exceptions(event: Event, gl: GitLabAPI) -> None:
+    with contextlib.suppress(GitLabException):
+        await gl.reply(event, "Hello")
+
+
+async def replies_in_a_group(event: Event, gl: GitLabAPI) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gl.reply(event, "Hello"))
+        group.create_task(gl.reply(event, "Bye"))
+
+
+EPICS = [payload for payload in own_payloads() if ".epic" in payload.name]
+NO_SUBJECT = "event has no subject that"
+
+
+@pytest.mark.parametrize("payload", EPICS, ids=str)
+@pytest.mark.parametrize(
+    ("handler", "because"),
+    [
+        (replies, f"{NO_SUBJECT} can be commented on"),
+        (reacts, f"{NO_SUBJECT} an emoji can be awarded to"),
+        (replies_and_expects_gitlab_exceptions, f"{NO_SUBJECT} can be commented on"),
+        (replies_in_a_group, f"{NO_SUBJECT} can be commented on"),
+    ],
+)
+async def test_ignores_an_event_without_a_target(
+    bot: GitLabBot,
+    caplog: pytest.LogCaptureFixture,
+    payload: EventPayload,
+    handler: Callable[..., Any],
+    because: str,
+) -> None:
+    bot.router.add(handler, "*")
+    with caplog.at_level("INFO", "gidgetlambda"):
+        outcomes = await run_all(bot, Event(payload.data, event=payload.event))
+    outcome = outcomes[handler.__name__]
+    assert str(outcome).startswith(f"ignored: a {payload.event!r} {because}")
+    (line,) = (vars(record) for record in caplog.records if record.message == "task")
+    assert (line["levelname"], line.get("traceback")) == ("INFO", None)
+
+
+async def test_a_bug_beside_a_missing_target_is_the_failure(bot: GitLabBot) -> None:
+    async def both(event: Event, gl: GitLabAPI) -> None:
+        raise ExceptionGroup("both", [NoTarget("nothing there"), ValueError("a bug")])
+
+    bot.router.add(both, "*")
+    error = (await run_all(bot, opened()))["both"].error
+    assert isinstance(error, ExceptionGroup)
+    assert [type(one) for one in error.exceptions] == [ValueError]
 
 
 async def test_a_handler_that_exceeds_its_time_limit_fails_after_its_cleanup(
@@ -257,37 +326,59 @@ async def test_no_handler_runs_until_gitlab_returns_the_account(
 # Own events
 
 
+def account_events(account: dict[str, Any]) -> dict[str, Event]:
+    """Return an event of each kind that `own_event` distinguishes, by a description."""
+    marked = {"author_id": account["id"], "description": f"See the log.\n\n{MARKER}"}
+    foreign = marked | {"author_id": BOB["id"]}
+    return {
+        "note with a marker": commented(f"Thanks!\n\n{MARKER}", account),
+        "opened issue with a marker": issuable(payloads.issue(**marked), account),
+        "opened merge request with a marker": issuable(payloads.merge_request(**marked), account),
+        "note": commented("Thanks!", account),
+        "opened issue": opened(by=account),
+        "closed issue with a marker": issuable(payloads.issue("close", **marked), account),
+        "push": Event(payloads.push(user_id=account["id"]), event="Push Hook"),
+        "somebody's note with a marker": commented(f"Thanks!\n\n{MARKER}", BOB),
+        "somebody's issue with a marker": issuable(payloads.issue(**foreign), BOB),
+        "somebody's issue": opened(by=BOB),
+    }
+
+
+NEVER_OWN = {
+    "somebody's note with a marker",
+    "somebody's issue with a marker",
+    "somebody's issue",
+}
+WITHOUT_MARKER = {"note", "opened issue", "closed issue with a marker", "push"}
+
+
 @pytest.mark.parametrize(
-    ("setting", "token", "event", "status"),
+    ("token", "account", "setting", "ran"),
     [
-        ("", BOT_TOKEN, opened(by=BOT), "ignored"),
-        ("", BOT_TOKEN, opened(by=ALICE), "done"),
-        ("", ALICE_TOKEN, opened(by=ALICE), "done"),
-        ("", ALICE_TOKEN, commented(f"Thanks!\n\n{MARKER}", ALICE), "ignored"),
-        ("true", BOT_TOKEN, opened(by=BOT), "ignored"),
-        ("true", ALICE_TOKEN, opened(by=ALICE), "ignored"),
-        ("false", BOT_TOKEN, opened(by=BOT), "done"),
-        ("false", BOT_TOKEN, commented(f"Thanks!\n\n{MARKER}", BOT), "ignored"),
-        ("false", ALICE_TOKEN, opened(by=ALICE), "done"),
+        (BOT_TOKEN, BOT, "", NEVER_OWN),
+        (BOT_TOKEN, BOT, "true", NEVER_OWN),
+        (BOT_TOKEN, BOT, "false", NEVER_OWN | WITHOUT_MARKER),
+        (ALICE_TOKEN, ALICE, "", NEVER_OWN | WITHOUT_MARKER),
+        (ALICE_TOKEN, ALICE, "true", NEVER_OWN),
+        (ALICE_TOKEN, ALICE, "false", NEVER_OWN | WITHOUT_MARKER),
     ],
 )
 async def test_own_events_run_only_the_handlers_that_take_them(
     open_bot: OpenBot,
     monkeypatch: pytest.MonkeyPatch,
-    setting: str,
     token: str,
-    event: Event,
-    status: str,
+    account: dict[str, Any],
+    setting: str,
+    ran: set[str],
 ) -> None:
     monkeypatch.setenv("GL_IGNORE_SELF", setting)
     bot = open_bot(token)
     bot.router.add(nothing, "*", name="m.others")
     bot.router.add(nothing, "*", name="m.own_too", from_self=True)
-    outcomes = await run_all(bot, event)
-    assert {name: outcome.status for name, outcome in outcomes.items()} == {
-        "others": status,
-        "own_too": "done",
-    }
+    for kind, event in account_events(account).items():
+        statuses = {name: one.status for name, one in (await run_all(bot, event)).items()}
+        others = "done" if kind in ran else "ignored"
+        assert (kind, statuses) == (kind, {"others": others, "own_too": "done"})
 
 
 @pytest.mark.parametrize(
@@ -298,12 +389,16 @@ async def test_own_events_run_only_the_handlers_that_take_them(
         (opened(by={"username": "bob"}), True, False),
         (opened(by={}), True, False),
         (Event(payloads.push(), event="Push Hook"), True, True),
-        (Event(payloads.push(user_id=9), event="Push Hook"), True, False),
         (Event({"object_kind": "release"}, event="Release Hook"), True, False),
         (Event({"event_name": "user_add_to_group", "user_id": 2}, event="Member Hook"), 1, False),
-        (commented(f"x {MARKER}", {"id": 3}, author_id=2, action="update"), False, True),
+        # Somebody edits the bot's note, or the account edits somebody's note.
+        (commented(f"x {MARKER}", BOB, author_id=2, action="update"), False, True),
+        (commented(f"x {MARKER}", ALICE, author_id=3, action="update"), False, False),
+        (commented(f"x {MARKER}", ALICE, author_id=None), False, True),
+        (commented(f"x {MARKER}", BOB, author_id=None), False, False),
         (commented(f"{MARKER} x", ALICE), False, False),
-        (commented(f"Forged\n\n{MARKER}", BOB), False, False),
+        (issuable(payloads.issue(description=None), ALICE), False, False),
+        (issuable(payloads.issue(description=MARKER) | WORK_ITEM, ALICE), False, True),
         (Event({"object_kind": "note", "object_attributes": None}, event="Note Hook"), True, False),
     ],
 )
@@ -314,23 +409,39 @@ def test_own_event_reads_the_author_from_the_payload(
     assert (own_event(event, alice, ignores_self) is not None) is own
 
 
-@pytest.mark.parametrize(("token", "sent"), [(BOT_TOKEN, None), (ALICE_TOKEN, "chain-1")])
-async def test_requests_continue_the_chain_of_events_only_if_own_events_run(
-    open_bot: OpenBot, token: str, sent: str | None
+@pytest.mark.parametrize("setting", ["", "true", "false"])
+@pytest.mark.parametrize("token", [BOT_TOKEN, ALICE_TOKEN])
+def test_own_changes_return_to_the_handlers_that_take_them(
+    sandbox: Sandbox,
+    bare_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+    setting: str,
 ) -> None:
-    uuids: list[str | None] = []
+    monkeypatch.setenv("GL_IGNORE_SELF", setting)
+    bot = GitLabBot("tester", secret="hook-secret", access_token=token, url=sandbox.url)
+    received: list[tuple[str, str | None]] = []
 
-    async def record(request: httpx.Request) -> None:
-        uuids.append(request.headers.get("x-gitlab-event-uuid"))
+    @bot.router.register("Issue Hook", action="open")
+    async def triage(event: Event, gl: GitLabAPI) -> None:
+        assert event.target_path is not None
+        await gl.put(event.target_path, data={"add_labels": "triage", "state_event": "close"})
+        await gl.reply(event, "Thanks!")
 
-    async def handler(event: Event, gl: GitLabAPI) -> None:
-        gl._client.event_hooks["request"] = [record]
-        await gl.getitem("/projects/71")
+    @bot.router.register("Issue Hook", "Note Hook", from_self=True)
+    async def record(event: Event, gl: GitLabAPI) -> None:
+        received.append((event.event, event.action))
 
-    bot = open_bot(token)
-    bot.router.add(handler, "Issue Hook")
-    await run_all(bot, opened())
-    assert uuids == [sent]
+    with serve(bot.app) as url:
+        sandbox.add_hook(f"{url}/webhook", token="hook-secret")
+        sandbox.open_issue("Help", by="bob")
+        sandbox.settle()
+    assert sorted(map(str, received)) == [
+        "('Issue Hook', 'close')",
+        "('Issue Hook', 'open')",
+        "('Issue Hook', 'update')",
+        "('Note Hook', 'create')",
+    ]
 
 
 async def test_waits_for_consistency_only_on_request(

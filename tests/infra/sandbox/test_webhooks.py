@@ -149,38 +149,76 @@ def test_a_push_contains_twenty_commits_and_counts_all(
     assert data["total_commits_count"] == 25
 
 
+BANNER = "Recursive webhook blocked. Update or delete the following project hook"
+LABEL = {"add_labels": "bug"}
 MERGE_REQUEST = {"title": "Fix", "source_branch": "fix", "target_branch": "main"}
 
 
 @pytest.mark.parametrize(
-    ("line", "fields", "echoed", "event"),
+    ("line", "fields", "sent", "events", "blocked"),
     [
-        ("PUT /issues/1", {"add_labels": "bug"}, True, None),
-        ("PUT /issues/1", {"add_labels": "bug"}, False, "Issue Hook"),
+        ("PUT /issues/1", LABEL, "the first event's", [], True),
+        ("PUT /issues/1", LABEL, "another UUID", ["Issue Hook"], False),
+        ("PUT /issues/1", LABEL, None, ["Issue Hook"], False),
+        # Two events of one request, for one hook.
+        ("PUT /issues/1", LABEL | {"state_event": "close"}, "another UUID", ["Issue Hook"], True),
+        ("PUT /issues/1", LABEL | {"state_event": "close"}, None, ["Issue Hook"] * 2, False),
         # A background job of GitLab sends the webhooks of notes.
-        ("POST /issues/1/notes", {"body": "Hi"}, True, "Note Hook"),
-        ("POST /merge_requests", MERGE_REQUEST, True, "Merge Request Hook"),
+        ("POST /issues/1/notes", {"body": "Hi"}, "the first event's", ["Note Hook"], False),
+        # Another hook receives this event.
+        ("POST /merge_requests", MERGE_REQUEST, "the first event's", ["Merge Request Hook"], False),
     ],
 )
-def test_a_hook_fires_its_triggers_once_per_event_uuid(
+def test_a_hook_fires_once_under_the_event_uuid_of_a_request(
     alice: httpx.Client,
     sandbox: Sandbox,
     receiver: HookReceiver,
     line: str,
     fields: dict[str, str],
-    echoed: bool,
-    event: str | None,
+    sent: str | None,
+    events: list[str],
+    blocked: bool,
 ) -> None:
     sandbox.add_hook(receiver.url, triggers={"issues_events", "note_events"})
     sandbox.add_hook(receiver.url, triggers={"merge_requests_events"})
     first = open_issue(sandbox, receiver).headers[EVENT_UUID]
-    sent = first if echoed else "another UUID"
+    receiver.got.clear()
+    event_uuid = first if sent == "the first event's" else sent
+    headers = {EVENT_UUID: event_uuid} if event_uuid else {}
     method, path = line.split()
-    alice.request(method, PROJECT + path, json=fields, headers={EVENT_UUID: sent})
+    alice.request(method, PROJECT + path, json=fields, headers=headers)
     sandbox.settle()
-    assert receiver.events == (["Issue Hook", event] if event else ["Issue Hook"])
-    kept = receiver.got[-1].headers[EVENT_UUID] == sent
-    assert kept == (event != "Note Hook")
+    assert receiver.events == events
+    carried = {each.headers[EVENT_UUID] == event_uuid for each in receiver.got}
+    assert carried <= {sent is not None and "notes" not in path}
+    assert (BANNER in alice.get(sandbox.project.web_url).text) is blocked
+    sandbox.project.banners.clear()
+
+
+def test_the_hooks_under_an_event_uuid_are_limited_and_forgotten() -> None:
+    clock = [datetime(2026, 11, 22, tzinfo=UTC)]
+    accepting = httpx.MockTransport(lambda request: httpx.Response(200))
+    with Sandbox(now=lambda: clock[0], webhook_transport=accepting) as sandbox:
+        for number in range(101):
+            sandbox.add_hook(f"http://receiver-{number}.example.com/")
+
+        def deliveries_after(pause: timedelta) -> int:
+            clock[0] += pause
+            before = len(sandbox.hook_events)
+            with sandbox.instance.changing():
+                sandbox.webhooks.fire(sandbox.project, "push_events", {}, event_uuid="a UUID")
+            return len(sandbox.settle()) - before
+
+        assert deliveries_after(timedelta()) == 100
+        assert sandbox.project.banners == {f"{BANNER}: http://receiver-100.example.com/"}
+        assert deliveries_after(timedelta(minutes=29)) == 0
+        assert deliveries_after(timedelta(minutes=1)) == 100
+        sandbox.project.banners.clear()
+
+
+def test_a_banner_fails_the_test_that_uses_the_sandbox() -> None:
+    with pytest.raises(RuntimeError, match=BANNER), Sandbox() as sandbox:
+        sandbox.project.banners.add(BANNER)
 
 
 def test_the_history_records_the_request_and_the_answer(
