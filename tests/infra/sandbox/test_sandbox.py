@@ -16,8 +16,7 @@ def get(url: str, token: str = ALICE_TOKEN) -> httpx.Response:
 
 
 def test_serves_the_instance_below_a_sub_path(receiver: HookReceiver) -> None:
-    sandbox = Sandbox()
-    with serve(sandbox, sub_path="/gitlab") as url:
+    with Sandbox() as sandbox, serve(sandbox, sub_path="/gitlab") as url:
         assert url.endswith("/gitlab")
         sandbox.add_hook(receiver.url)
         sandbox.open_issue("Help")

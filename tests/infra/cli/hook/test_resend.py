@@ -91,13 +91,15 @@ def rate_limit() -> int:
 
 @pytest.fixture
 def sandbox(clock: SteppedClock, endpoint: FailingEndpoint, rate_limit: int) -> Iterator[Sandbox]:
-    instance = Sandbox(
-        now=lambda: clock.moment,
-        disable_failing_hooks=False,
-        webhook_transport=endpoint,
-        rate_limit=rate_limit,
-    )
-    with serve(instance):
+    with (
+        Sandbox(
+            now=lambda: clock.moment,
+            disable_failing_hooks=False,
+            webhook_transport=endpoint,
+            rate_limit=rate_limit,
+        ) as instance,
+        serve(instance),
+    ):
         yield instance
 
 
