@@ -38,6 +38,8 @@ class GitLabBot:
         url: Overrides `GL_URL`.
         api_version: The version of GitLab's REST API.
         time_limit: The time that a handler may take in inline mode, in seconds; GitLab waits 10.
+        request_timeout: The time that one request to GitLab may take, in seconds; by default 5 in
+            inline mode, and 25 for a queued task. No request outlasts the time of its handler.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class GitLabBot:
         url: str | None = None,
         api_version: str = "v4",
         time_limit: float = 8.0,
+        request_timeout: float | None = None,
     ) -> None:
         self.requester = requester
         self.router = Router()
@@ -64,6 +67,7 @@ class GitLabBot:
             url=url,
             api_version=api_version,
             time_limit=time_limit,
+            request_timeout=request_timeout,
         )
         self.runtime = Runtime(requester, self.router, options)
 

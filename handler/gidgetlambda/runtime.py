@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .router import Router
     from .sqs import Queue
 
-TIMEOUT = httpx.Timeout(7.0, connect=3.0)  # seconds, less than a handler may take
-
 
 @dataclass(frozen=True)
 class Options:
@@ -44,6 +42,7 @@ class Options:
     url: str | None = None
     api_version: str = "v4"
     time_limit: float = 8.0
+    request_timeout: float | None = None
 
 
 class Runtime:
@@ -112,6 +111,7 @@ class Runtime:
             self._gitlab,
             ignore_self=self.work_settings.ignore_self,
             time_limit=self._options.time_limit,
+            request_timeout=self._options.request_timeout,
             wait_consistency=self._options.wait_consistency,
             redactor=self.redactor,
             reporter=self.reporter,
@@ -133,7 +133,7 @@ class Runtime:
     def _gitlab(self) -> GitLabAPI:
         given = self.work_settings
         return GitLabAPI(
-            self._shared_client("gitlab", verify=given.ssl_context, timeout=TIMEOUT),
+            self._shared_client("gitlab", verify=given.ssl_context),
             self.requester,
             access_token=given.access_token,
             url=given.url,

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .router import Evaluation
 
 
+INLINE_REQUEST_TIMEOUT = 5.0  # seconds
+QUEUED_REQUEST_TIMEOUT = 25.0  # seconds; a slow merge or diff takes longer than 10
+
 NO_GITLAB = "check that GL_URL is the address of a GitLab"
 
 
@@ -52,6 +55,8 @@ class Worker:
         gitlab: Returns a new `GitLabAPI` over the shared client.
         ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
         time_limit: The time that a handler may take in inline mode, in seconds.
+        request_timeout: The time that one request to GitLab may take, in seconds; `None` depends on
+            the mode.
         wait_consistency: Whether to wait a second before each handler runs, as gidgetlab does.
         redactor: Keeps secrets out of outcomes.
         reporter: Reports each run in inline mode.
@@ -63,6 +68,7 @@ class Worker:
         *,
         ignore_self: bool | None,
         time_limit: float,
+        request_timeout: float | None,
         wait_consistency: bool,
         redactor: Redactor,
         reporter: Reporter,
@@ -70,6 +76,7 @@ class Worker:
         self._gitlab = gitlab
         self._ignore_self = ignore_self
         self._time_limit = time_limit
+        self._request_timeout = request_timeout
         self._wait_consistency = wait_consistency
         self._redactor = redactor
         self._reporter = reporter
@@ -87,15 +94,24 @@ class Worker:
         names = (evaluation.handler for evaluation in evaluations)
         return dict(zip(names, outcomes, strict=True))
 
-    async def run(self, event: Event, evaluation: Evaluation, *, time_limit: float) -> Outcome:
+    async def run(
+        self,
+        event: Event,
+        evaluation: Evaluation,
+        *,
+        time_limit: float,
+        request_timeout: float = QUEUED_REQUEST_TIMEOUT,
+    ) -> Outcome:
         """Run one handler on an event.
 
         Args:
             event: The event.
             evaluation: The handler's route, which matched.
             time_limit: The time that the handler may take, in seconds.
+            request_timeout: The time that one request may take unless the bot's options say it.
         """
         gl = self._gitlab()
+        gl.limit_time(self._request_timeout or request_timeout, time_limit)
         # In a separate asyncio task: a handler that cancels its task must not end the function.
         running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
         try:
@@ -111,7 +127,12 @@ class Worker:
     async def _run_reported(self, event: Event, evaluation: Evaluation) -> Outcome:
         started = time.monotonic()
         try:
-            outcome = await self.run(event, evaluation, time_limit=self._time_limit)
+            outcome = await self.run(
+                event,
+                evaluation,
+                time_limit=self._time_limit,
+                request_timeout=INLINE_REQUEST_TIMEOUT,
+            )
         except asyncio.CancelledError as cancelled:
             # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
@@ -153,7 +174,8 @@ class Worker:
                 user_id=account.user_id,
                 # If own events run, GitLab has to cut the chains.
                 event_uuid=None if ignores_self else event.event_uuid,
-            )
+            ),
+            me=account,
         )
         await evaluation.run(event, gl)
         return Outcome("done")

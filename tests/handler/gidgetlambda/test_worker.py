@@ -254,6 +254,56 @@ async def test_no_handler_runs_until_gitlab_returns_the_account(
     assert await run_all(bot, opened()) == {"nothing": Outcome("done")}
 
 
+async def test_a_handler_knows_the_account(bot: GitLabBot) -> None:
+    known: list[Account] = []
+
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        known.append(gl.me)
+
+    bot.router.add(handler, "Issue Hook")
+    await run_all(bot, opened())
+    assert known == [Account(4, "playground-bot", True)]
+
+
+# The time of one request
+
+
+@pytest.mark.parametrize(
+    ("options", "time_left", "limit"),
+    [
+        ({}, None, 5.0),
+        ({}, 57.0, 25.0),
+        ({}, 4.0, 4.0),
+        ({"time_limit": 2.0}, None, 2.0),
+        ({"request_timeout": 1.5}, None, 1.5),
+        ({"request_timeout": 40.0}, 57.0, 40.0),
+        ({"request_timeout": 40.0}, 4.0, 4.0),
+    ],
+    ids=repr,
+)
+async def test_a_request_has_the_time_of_its_mode_and_of_its_handler(
+    open_bot: OpenBot, options: dict[str, float], time_left: float | None, limit: float
+) -> None:
+    """`time_left` is the time of a queued task, in seconds; without it, the mode is inline."""
+    limits: list[float] = []
+
+    async def record(request: httpx.Request) -> None:
+        limits.append(request.extensions["timeout"]["read"])
+
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        gl._client.event_hooks["request"].append(record)
+        await gl.getitem("/version")
+
+    bot = open_bot(**options)
+    bot.router.add(handler, "Issue Hook")
+    if time_left is None:
+        await run_all(bot, opened())
+    else:
+        (evaluation,) = bot.router.explain(opened())
+        await bot.runtime.worker.run(opened(), evaluation, time_limit=time_left)
+    assert limits == [pytest.approx(limit, abs=0.5)]
+
+
 # Own events
 
 
