@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
@@ -26,9 +26,9 @@ from .response import create_headers, decipher_graphql_response, decipher_respon
 from .transport import Transport, without_secrets
 
 if TYPE_CHECKING:
+    from .account import Account
     from .event import Event
     from .notes import Origin
-    from .worker import Account
 
 # URL → ETag, Last-Modified, data, URL of the next page
 Cache: TypeAlias = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
@@ -99,6 +99,14 @@ class GitLabAPI:
         """
         self._transport.request_timeout = request_timeout
         self._transport.deadline = time.monotonic() + time_left
+
+    def send_no_writes(self, report: Callable[[str, str, str], None]) -> None:
+        """Report further writes by method, URL and body instead of sending them.
+
+        A POST, PUT or PATCH returns the data that would be sent, a DELETE `None`, and a GraphQL
+        mutation an empty dict. GraphQL queries are sent.
+        """
+        self._transport.report_unsent = report
 
     @property
     def me(self) -> Account:
@@ -190,9 +198,12 @@ class GitLabAPI:
         """
         payload = {"query": query, "variables": variables} if variables else {"query": query}
         headers, body = self._encode(payload)
+        writes = _is_mutation(query)
         response = await self._transport.send(
-            "POST", self.graphql_endpoint, headers, body, writes=_is_mutation(query)
+            "POST", self.graphql_endpoint, headers, body, writes=writes
         )
+        if writes and self._transport.report_unsent is not None:
+            return {}
         self.rate_limit = RateLimit.from_http(response.headers)
         try:
             return decipher_graphql_response(

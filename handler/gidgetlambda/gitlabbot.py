@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from .failures import Hook
     from .gitlab import Cache
 
 
@@ -77,6 +78,22 @@ class GitLabBot:
     def register_routers(self, *routers: Router) -> None:
         """Extend the bot's router by the routes of other routers; see `Router.include`."""
         self.router.include(*routers)
+
+    def on_failure(self, hook: Hook) -> Hook:
+        """Call `hook(event, handler_name, error)` once when a task is parked; a decorator.
+
+        In inline mode, nothing is retried or parked, so it is called when a handler fails. The
+        function has 3 seconds, or less if the handler used up its time. Its own exception is logged
+        and changes nothing. If Lambda kills the function before SQS deletes the task, the task is
+        parked again, and the call is repeated.
+
+        Args:
+            hook: An async function. The error is not redacted: it can contain a secret.
+
+        Raises:
+            TypeError: It is not async.
+        """
+        return self.runtime.failures.add(hook)
 
     @cached_property
     def app(self) -> FastAPI:

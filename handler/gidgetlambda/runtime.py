@@ -15,6 +15,7 @@ import httpx
 
 from . import settings
 from .errors import SettingsError
+from .failures import FailureHooks
 from .gitlab import GitLabAPI
 from .logs import Reporter
 from .metrics import Metrics
@@ -57,6 +58,7 @@ class Runtime:
     def __init__(self, requester: str, router: Router, options: Options) -> None:
         self.requester = requester
         self.router = router
+        self.failures = FailureHooks()
         self._options = options
         self._clients: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
 
@@ -115,6 +117,8 @@ class Runtime:
             wait_consistency=self._options.wait_consistency,
             redactor=self.redactor,
             reporter=self.reporter,
+            failures=self.failures,
+            dry_run=self.work_settings.dry_run,
         )
 
     def queue(self, url: str) -> Queue:

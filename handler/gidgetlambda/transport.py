@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections import Counter
 from http import HTTPStatus
@@ -58,6 +59,8 @@ class Transport:
         request_timeout: The time that one request may take, in seconds. `None` leaves the time
             limits of the client, which hold for each step of a request.
         deadline: The time of `clock` at which every request ends.
+        report_unsent: Reports a write by its method, URL and body. If it is set, no write is sent,
+            and the answer to one is its own data.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Transport:
         self._unanswered: Counter[tuple[str, str, bytes]] = Counter()
         self.request_timeout: float | None = None
         self.deadline: float | None = None
+        self.report_unsent: Callable[[str, str, str], None] | None = None
 
     @property
     def unanswered_writes(self) -> int:
@@ -110,6 +114,10 @@ class Transport:
             httpx.RequestError: No answer came.
         """
         writes = method not in READS if writes is None else writes
+        if writes and self.report_unsent is not None:
+            shown = str(without_secrets(httpx.URL(url)))
+            self.report_unsent(method, shown, body.decode("utf-8", "replace"))
+            return _unsent_answer(method, url, body)
         give_up = self._clock() + PATIENCE
         for attempt in itertools.count():
             pause = FIRST_PAUSE * 2**attempt
@@ -248,6 +256,17 @@ def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) ->
 def _is_resource_lock(response: httpx.Response) -> bool:
     """Return whether GitLab rolled back, because another request changed the same thing."""
     return response.status_code == HTTPStatus.CONFLICT and b"Resource lock" in response.content
+
+
+def _unsent_answer(method: str, url: str, body: bytes) -> httpx.Response:
+    """Return the answer to a write that was not sent: its own data, if that is a JSON object."""
+    request = httpx.Request(method, url)
+    if method == "DELETE":
+        return httpx.Response(HTTPStatus.NO_CONTENT, request=request)
+    data = json.loads(body) if body else None
+    return httpx.Response(
+        HTTPStatus.OK, json=data if isinstance(data, dict) else {}, request=request
+    )
 
 
 def _last_answer(method: str, response: httpx.Response, *, repeated: bool) -> httpx.Response:

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import markers
+from .account import Account
 from .errors import GitLabBroken, HTTPException, NotRun, OutOfTime, RateLimitExceeded, TryAgain
 from .notes import Origin
 from .outcome import Outcome
+from .token_check import TokenCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .event import Event
+    from .failures import FailureHooks
     from .gitlab import GitLabAPI
     from .logs import Reporter
     from .redactor import Redactor
@@ -32,20 +35,10 @@ if TYPE_CHECKING:
 INLINE_REQUEST_TIMEOUT = 5.0  # seconds
 QUEUED_REQUEST_TIMEOUT = 25.0  # seconds; a slow merge or diff takes longer than 10
 
+# GitLab waits for 10 s. After the handlers there is time to report failures and to check the token.
+INLINE_SPARE_TIME = 1.0
+
 NO_GITLAB = "check that GL_URL is the address of a GitLab"
-
-
-@dataclass(frozen=True)
-class Account:
-    """The account that the access token belongs to.
-
-    Attributes:
-        bot: Whether it is the account of an access token or a service account, and not a person's.
-    """
-
-    user_id: int
-    username: str
-    bot: bool
 
 
 class Worker:
@@ -59,7 +52,9 @@ class Worker:
             the mode.
         wait_consistency: Whether to wait a second before each handler runs, as gidgetlab does.
         redactor: Keeps secrets out of outcomes.
-        reporter: Reports each run in inline mode.
+        reporter: Reports each run in inline mode, and the writes that are not sent.
+        failures: The functions that are called when a handler fails in inline mode.
+        dry_run: Whether writes are reported and not sent.
     """
 
     def __init__(
@@ -72,6 +67,8 @@ class Worker:
         wait_consistency: bool,
         redactor: Redactor,
         reporter: Reporter,
+        failures: FailureHooks,
+        dry_run: bool,
     ) -> None:
         self._gitlab = gitlab
         self._ignore_self = ignore_self
@@ -80,6 +77,9 @@ class Worker:
         self._wait_consistency = wait_consistency
         self._redactor = redactor
         self._reporter = reporter
+        self._failures = failures
+        self._dry_run = dry_run
+        self._token_check = TokenCheck(reporter)
         self._account: Account | None = None
         self._account_lock = asyncio.Lock()
 
@@ -89,8 +89,10 @@ class Worker:
         Returns:
             The outcomes by the names of the handlers.
         """
-        runs = (self._run_reported(event, evaluation) for evaluation in evaluations)
+        end = time.monotonic() + self._time_limit + INLINE_SPARE_TIME
+        runs = (self._run_reported(event, evaluation, end) for evaluation in evaluations)
         outcomes = await asyncio.gather(*runs)
+        await self.check_token(end - time.monotonic())
         names = (evaluation.handler for evaluation in evaluations)
         return dict(zip(names, outcomes, strict=True))
 
@@ -124,7 +126,16 @@ class Worker:
             return self._failed(asyncio.CancelledError("it cancelled itself"), gl)
         return running.result()
 
-    async def _run_reported(self, event: Event, evaluation: Evaluation) -> Outcome:
+    async def check_token(self, time_limit: float) -> None:
+        """Report once a day when the access token expires, after a task that GitLab answered.
+
+        Args:
+            time_limit: The time that the check may take, in seconds.
+        """
+        if self._account is not None:
+            await self._token_check.run(self._gitlab(), time_limit=time_limit)
+
+    async def _run_reported(self, event: Event, evaluation: Evaluation, end: float) -> Outcome:
         started = time.monotonic()
         try:
             outcome = await self.run(
@@ -136,10 +147,16 @@ class Worker:
         except asyncio.CancelledError as cancelled:
             # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
-        if isinstance(outcome.error, TryAgain):
+        error = outcome.error
+        if isinstance(error, TryAgain):
             # Not a bug, so without a traceback.
             outcome = Outcome("failed", f"{outcome.because} (inline mode does not retry)")
         self._reporter.task(event, evaluation.handler, outcome, started=started)
+        if outcome.status == "failed" and error is not None:
+            left = end - time.monotonic()
+            await self._failures.call(
+                event, evaluation.handler, error, time_limit=left, reporter=self._reporter
+            )
         return outcome
 
     async def _run_in_time(
@@ -177,6 +194,8 @@ class Worker:
             ),
             me=account,
         )
+        if self._dry_run:
+            gl.send_no_writes(partial(self._reporter.unsent_write, event, evaluation.handler))
         await evaluation.run(event, gl)
         return Outcome("done")
 

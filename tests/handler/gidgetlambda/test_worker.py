@@ -17,9 +17,10 @@ from gidgetlambda import (
     TryAgain,
     markers,
 )
+from gidgetlambda.account import Account
 from gidgetlambda.errors import NotRun
 from gidgetlambda.outcome import Outcome
-from gidgetlambda.worker import Account, own_event
+from gidgetlambda.worker import own_event
 
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, refused
@@ -221,7 +222,7 @@ async def test_requests_the_account_once(bot: GitLabBot, faults: Faults) -> None
     bot.router.add(nothing, "Issue Hook")
     await asyncio.gather(run_all(bot, opened()), run_all(bot, opened()))
     await run_all(bot, opened())
-    assert paths == ["/api/v4/user"]
+    assert paths.count("/api/v4/user") == 1
 
 
 JSON = {"content-type": "application/json"}
@@ -301,7 +302,90 @@ async def test_a_request_has_the_time_of_its_mode_and_of_its_handler(
     else:
         (evaluation,) = bot.router.explain(opened())
         await bot.runtime.worker.run(opened(), evaluation, time_limit=time_left)
-    assert limits == [pytest.approx(limit, abs=0.5)]
+    assert limits[0] == pytest.approx(limit, abs=0.5)
+
+
+# The owner's functions
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (nothing, None),
+        (raises, ValueError),
+        (catches_gitlab_exceptions, TryAgain),
+        (exits, SystemExit),
+        (gets_404, GitLabException),
+    ],
+)
+async def test_inline_a_failed_handler_is_reported_once(
+    bot: GitLabBot, handler: Callable[..., Any], error: type[BaseException] | None
+) -> None:
+    reported: list[tuple[Any, ...]] = []
+
+    @bot.on_failure
+    async def report(event: Event, name: str, error: BaseException) -> None:
+        reported.append((event, name, type(error)))
+
+    bot.router.add(handler, "Issue Hook", name="the.handler")
+    event = opened()
+    await run_all(bot, event)
+    if error is None:
+        assert reported == []
+    else:
+        ((about, name, kind),) = reported
+        assert (about, name) == (event, "the.handler")
+        assert issubclass(kind, error)
+
+
+# Dry run
+
+
+async def writes_everything(event: Event, gl: GitLabAPI) -> None:
+    assert await gl.post("/projects/71/labels", data={"name": "1"}) == {"name": "1"}
+    assert await gl.put("/projects/71", data={"name": "2"}) == {"name": "2"}
+    assert await gl.put("/projects/71") == {}
+    assert await gl.patch("/projects/71", data=["3"]) == {}
+    assert await gl.delete("/projects/71") is None  # type: ignore[func-returns-value]
+    assert await gl.graphql("mutation { a }") == {}
+    await gl.reply(event, f"{BOT_TOKEN} " * 500)
+    await gl.react(event, "thumbsup")
+    assert (await gl.getitem("/user"))["id"] == 4
+    assert (await gl.graphql("{ currentUser { username } }"))["currentUser"]
+
+
+async def test_a_dry_run_logs_writes_and_sends_none(
+    open_bot: OpenBot,
+    in_process: Sandbox,
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("GL_DRY_RUN", "true")
+    issue = in_process.open_issue("Help")
+    sent: list[str] = []
+
+    def record(exchange: Exchange) -> Fault | None:
+        sent.append(f"{exchange.method} {exchange.path}")
+        return None
+
+    faults.choose = record
+    bot = open_bot()
+    bot.router.add(writes_everything, "Issue Hook", name="a.writer")
+    event = Event(payloads.issue(iid=issue.iid), event="Issue Hook", delivery_id="d-1")
+    with caplog.at_level("INFO", "gidgetlambda"):
+        assert await run_all(bot, event) == {"writer": Outcome("done")}
+
+    lines = [one.__dict__ for one in caplog.records if one.message == "dry run"]
+    methods = ["POST", "PUT", "PUT", "PATCH", "DELETE", "POST", "POST", "POST"]
+    assert [line["method"] for line in lines] == methods
+    assert {(line["handler"], line["delivery"]) for line in lines} == {("a.writer", "d-1")}
+    assert lines[0]["url"].endswith("/api/v4/projects/71/labels")
+    assert lines[0]["body"] == '{"name": "1"}'
+    assert max(len(line["body"]) for line in lines) <= 1000
+    assert BOT_TOKEN not in caplog.text + str(lines)
+    assert issue.notes == []
+    assert [one for one in sent if not one.startswith("GET")] == ["POST /api/graphql"]
 
 
 # Own events
@@ -380,7 +464,7 @@ async def test_requests_continue_the_chain_of_events_only_if_own_events_run(
     bot = open_bot(token)
     bot.router.add(handler, "Issue Hook")
     await run_all(bot, opened())
-    assert uuids == [sent]
+    assert uuids[0] == sent
 
 
 async def test_waits_for_consistency_only_on_request(
