@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import time
 from collections import Counter
 from http import HTTPStatus
@@ -118,7 +119,7 @@ class Transport:
             shown = str(without_secrets(httpx.URL(url)))
             self.report_unsent(method, shown, body.decode("utf-8", "replace"))
             return _unsent_answer(method, url, body)
-        give_up = self._clock() + PATIENCE
+        give_up = min(self._clock() + PATIENCE, self.deadline or math.inf)
         for attempt in itertools.count():
             pause = FIRST_PAUSE * 2**attempt
             try:

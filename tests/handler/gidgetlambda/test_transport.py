@@ -175,6 +175,14 @@ async def test_repeats_a_request_within_five_seconds(
     assert transport.pauses == pauses
 
 
+async def test_repeats_no_request_after_its_deadline() -> None:
+    transport = UnhurriedTransport(ScriptedGitLab(REFUSED))
+    transport.deadline = 2.0
+    with pytest.raises(httpx.ConnectError):
+        await transport.request()
+    assert transport.pauses == [0.5, 1.0]
+
+
 # Time limits
 
 
