@@ -28,8 +28,8 @@
 `TryAgain` is control flow, and the exceptions below it are internal. They do not derive from
 `GitLabException`, so that a handler's `except GitLabException` does not swallow them. The names
 down to `GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are gidgetlab's.
-Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer) are raised
-unchanged.
+Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer) keep their
+class; their text names the request.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ REDIRECTED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({502, 503, 504})
 # A proxy gave up, and GitLab may still act on the request. 520 and 524 are Cloudflare's.
 GAVE_UP = frozenset({502, 504, 520, 524})
+POSTPONED = frozenset({408, 425, 429})
 # Acting on one of these twice has the effect of acting once.
 IDEMPOTENT = frozenset({"PUT", "DELETE"})
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -86,7 +87,7 @@ class Transport:
     def unanswered_writes(self) -> int:
         """The number of writes whose answer never came.
 
-        The answer to a later PUT or DELETE settles the earlier ones that were the same request.
+        When GitLab judges a PUT or DELETE, the earlier ones with the same content are settled.
         """
         return self._unanswered.total()
 
@@ -191,8 +192,8 @@ class Transport:
             raise
         if response.status_code not in GAVE_UP:
             self._unanswered[write] -= 1
-            if method in IDEMPOTENT:  # this answer settles earlier ones too
-                del self._unanswered[write]
+            if method in IDEMPOTENT and _is_decision(response):
+                del self._unanswered[write]  # earlier ones are settled too
         return response
 
     async def _answer(self, request: httpx.Request, limit: float | None) -> httpx.Response:
@@ -252,6 +253,12 @@ def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) ->
     if passing or _is_resource_lock(response):
         return pause if requested is None else requested
     return None
+
+
+def _is_decision(response: httpx.Response) -> bool:
+    """Return whether GitLab judged the request, rather than put it off."""
+    postponed = response.status_code in POSTPONED or _is_resource_lock(response)
+    return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and not postponed
 
 
 def _is_resource_lock(response: httpx.Response) -> bool:

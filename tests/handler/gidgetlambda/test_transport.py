@@ -132,6 +132,10 @@ async def test_judges_a_request_by_its_last_answer(
         ("PUT", [answer(504), answer(502), answer(405)], 0),
         ("DELETE", [DROPPED, answer(404)], 0),
         ("PUT", [answer(504), answer(504)], 2),
+        ("PUT", [answer(504), answer(429)], 1),
+        ("PUT", [answer(504), LOCKED], 1),
+        ("PUT", [answer(504), answer(500)], 1),
+        ("PUT", [answer(504), REFUSED], 1),
         # The first one can still create something beside the second one.
         ("POST", [answer(504), answer(201)], 1),
     ],
