@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .sqs import Queue
 
 RESERVED_TIME = 3.0  # seconds, kept for delaying or parking a task that ran out of time
+SPARE_TIME = 0.5  # seconds, kept for the end of the invocation
 DEFAULT_TIME = 50.0  # seconds for the handlers if the context has no time limit
 
 
@@ -128,7 +130,22 @@ class Consumer:
             attempt=message.tries,
             age=time.time() - task.received,
         )
+        if outcome.status == "parked":
+            await self._report_parked(task, outcome, deadline + RESERVED_TIME)
+        with contextlib.suppress(SettingsError):
+            await self._runtime.worker.check_token(deadline - time.monotonic())
         return outcome.status != "retrying"
+
+    async def _report_parked(self, task: Task, parked: Outcome, end: float) -> None:
+        """Call the owner's functions before the function ends: a kill would repeat the parking."""
+        assert parked.error is not None  # noqa: S101 - a parked outcome has one
+        await self._runtime.failures.call(
+            task.event,
+            self._present_name(task.handler),
+            parked.error,
+            time_limit=end - SPARE_TIME - time.monotonic(),
+            reporter=self._runtime.reporter,
+        )
 
     def _present_name(self, handler: str) -> str:
         """Return the present name of a task's handler, which may have been renamed since."""

@@ -29,7 +29,7 @@
 derive from `GitLabException`, so that a handler's `except GitLabException` does not swallow them.
 The names down to `GraphQLResponseTypeError`, except `MalformedDelivery`, and their arguments are
 gidgetlab's. Exceptions of httpx (`httpx.RequestError`: no connection, a timeout, a garbled answer)
-are raised unchanged.
+keep their class; their text names the request.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncGenerator, Mapping, MutableMapping
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
@@ -24,11 +26,15 @@ from .response import create_headers, decipher_graphql_response, decipher_respon
 from .transport import Transport, without_secrets
 
 if TYPE_CHECKING:
+    from .account import Account
     from .event import Event
     from .notes import Origin
 
 # URL → ETag, Last-Modified, data, URL of the next page
 Cache: TypeAlias = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
+
+# In GraphQL: strings and comments, which may contain any word.
+GRAPHQL_TEXT = re.compile(r'"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#[^\r\n]*')
 
 NO_DATA = b""  # None is a value of JSON, so it cannot stand for "no body"
 
@@ -36,8 +42,8 @@ NO_DATA = b""  # None is a value of JSON, so it cannot stand for "no body"
 class GitLabAPI:
     """GitLab's API, for one requester.
 
-    A 429, 502, 503 or 504 is retried if that takes no more than 5 seconds in all; a POST or PATCH
-    is repeated only if GitLab cannot have acted on it.
+    A 429, 502, 503, 504 or 409 "Resource lock" is retried if that takes no more than 5 seconds in
+    all; a write is repeated only if GitLab certainly did not act on it.
 
     Args:
         client: Sends the requests; its owner closes it.
@@ -73,14 +79,45 @@ class GitLabAPI:
         self._transport = Transport(client, self._base_url, access_token, self.sleep)
         self._cache = cache
         self._origin: Origin | None = None
+        self._me: Account | None = None
         self._replies = itertools.count(1)
 
     def __repr__(self) -> str:
         return f"<GitLabAPI {self.requester!r} at {without_secrets(httpx.URL(self._base_url))}>"
 
-    def act_for(self, origin: Origin) -> None:
+    def act_for(self, origin: Origin, me: Account | None = None) -> None:
         """Make further requests for a handler's run: its notes get markers and are posted once."""
         self._origin = origin
+        self._me = me
+
+    def limit_time(self, request_timeout: float, time_left: float) -> None:
+        """Limit the time of further requests.
+
+        Args:
+            request_timeout: The time that one request may take, in seconds.
+            time_left: The time from now at which every request ends, in seconds.
+        """
+        self._transport.request_timeout = request_timeout
+        self._transport.deadline = time.monotonic() + time_left
+
+    def send_no_writes(self, report: Callable[[str, str, str], None]) -> None:
+        """Report further writes by method, URL and body instead of sending them.
+
+        A POST, PUT or PATCH returns the data that would be sent, a DELETE `None`, and a GraphQL
+        mutation an empty dict. GraphQL queries are sent.
+        """
+        self._transport.report_unsent = report
+
+    @property
+    def me(self) -> Account:
+        """The account of the access token: its `user_id`, `username` and `bot`.
+
+        Raises:
+            GitLabException: It is used in a script, where no account was requested.
+        """
+        if self._me is None:
+            raise GitLabException("gl.me needs a handler's run: use getitem('/user') in a script")
+        return self._me
 
     @property
     def unanswered_write(self) -> bool:
@@ -161,7 +198,12 @@ class GitLabAPI:
         """
         payload = {"query": query, "variables": variables} if variables else {"query": query}
         headers, body = self._encode(payload)
-        response = await self._transport.send("POST", self.graphql_endpoint, headers, body)
+        writes = _is_mutation(query)
+        response = await self._transport.send(
+            "POST", self.graphql_endpoint, headers, body, writes=writes
+        )
+        if writes and self._transport.report_unsent is not None:
+            return {}
         self.rate_limit = RateLimit.from_http(response.headers)
         try:
             return decipher_graphql_response(
@@ -344,3 +386,8 @@ class GitLabAPI:
 
 def _query_value(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _is_mutation(query: str) -> bool:
+    """Return whether a GraphQL document may change something."""
+    return re.search(r"\bmutation\b", GRAPHQL_TEXT.sub("", query)) is not None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from .failures import Hook
     from .gitlab import Cache
 
 
@@ -38,6 +39,8 @@ class GitLabBot:
         url: Overrides `GL_URL`.
         api_version: The version of GitLab's REST API.
         time_limit: The time that a handler may take in inline mode, in seconds; GitLab waits 10.
+        request_timeout: The time that one request to GitLab may take, in seconds; by default 5 in
+            inline mode, and 25 for a queued task. No request outlasts the time of its handler.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class GitLabBot:
         url: str | None = None,
         api_version: str = "v4",
         time_limit: float = 8.0,
+        request_timeout: float | None = None,
     ) -> None:
         self.requester = requester
         self.router = Router()
@@ -64,6 +68,7 @@ class GitLabBot:
             url=url,
             api_version=api_version,
             time_limit=time_limit,
+            request_timeout=request_timeout,
         )
         self.runtime = Runtime(requester, self.router, options)
 
@@ -73,6 +78,22 @@ class GitLabBot:
     def register_routers(self, *routers: Router) -> None:
         """Extend the bot's router by the routes of other routers; see `Router.include`."""
         self.router.include(*routers)
+
+    def on_failure(self, hook: Hook) -> Hook:
+        """Call `hook(event, handler_name, error)` once when a task is parked; a decorator.
+
+        In inline mode, nothing is retried or parked, so it is called when a handler fails. The
+        function has 3 seconds, or less if the handler used up its time. Its own exception is logged
+        and changes nothing. If Lambda kills the function before SQS deletes the task, the task is
+        parked again, and the call is repeated.
+
+        Args:
+            hook: An async function. The error is not redacted: it can contain a secret.
+
+        Raises:
+            TypeError: It is not async.
+        """
+        return self.runtime.failures.add(hook)
 
     @cached_property
     def app(self) -> FastAPI:

@@ -28,6 +28,9 @@ logger = logging.getLogger("gidgetlambda")
 # that it signs, with the session token.
 NOISY_LIBRARIES = ("botocore", "httpcore", "httpx", "mangum")
 
+UNSENT_BODY_LIMIT = 1000  # characters
+TOKEN_DAYS = 14  # the threshold of TokenAlarm in template.yaml
+
 DELIVERY_METRICS = {
     "ignored": "Ignored",
     "misconfigured": "Misconfigured",
@@ -142,6 +145,31 @@ class Reporter:
             milliseconds=_milliseconds_since(started),
             traceback=self._redactor.traceback(error) if error is not None else None,
         )
+
+    def failed_hook(self, event: Event, handler: str, error: BaseException) -> None:
+        """Report that a function of `on_failure` failed for a handler's failure."""
+        self._log(
+            logging.ERROR,
+            "on_failure",
+            event,
+            handler=handler,
+            because=self._redactor.error(error),
+            traceback=self._redactor.traceback(error),
+        )
+
+    def unsent_write(self, event: Event, handler: str, method: str, url: str, body: str) -> None:
+        """Report a write that `GL_DRY_RUN` prevents."""
+        # Redaction precedes truncation: half a secret would stay.
+        text = self._redactor.text(body)[:UNSENT_BODY_LIMIT]
+        self._log(
+            logging.INFO, "dry run", event, handler=handler, method=method, url=url, body=text
+        )
+
+    def token(self, days_left: int) -> None:
+        """Report the number of days until the access token expires."""
+        self._metrics.value("TokenDaysLeft", days_left)
+        if days_left < TOKEN_DAYS:
+            logger.warning("GL_ACCESS_TOKEN expires in %d days: replace it", days_left)
 
     def _log(self, level: int, message: str, event: Event | None, **fields: Any) -> None:
         """Write one line with the fields that are not `None`."""

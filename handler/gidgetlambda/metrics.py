@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Writes counts and durations.
+    """Writes counts, durations and values.
 
     Args:
         namespace: The namespace of the metrics in CloudWatch; `None` disables them.
@@ -35,6 +35,10 @@ class Metrics:
     def seconds(self, name: str, seconds: float, **dimensions: str) -> None:
         """Write a duration in seconds."""
         self._put(name, round(seconds, 3), "Seconds", dimensions)
+
+    def value(self, name: str, value: float) -> None:
+        """Write a value without a unit."""
+        self._put(name, value, "None", {})
 
     def _put(self, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
         if self._namespace is None:

@@ -77,7 +77,7 @@ def require_handler(func: Any, *, has_settings: bool) -> None:
         raise TypeError(f"the handler {name} is a class: register an instance of it")
     if any(inspect.isasyncgenfunction(layer) for layer in _layers(func)):
         raise TypeError(f"the handler {name} yields: a handler is awaited and must not `yield`")
-    if not any(_is_async(layer) for layer in _layers(func)):
+    if not any(is_async(layer) for layer in _layers(func)):
         function = name.rpartition(":")[2]
         raise TypeError(f"the handler {name} is a plain `def`: write `async def {function}`")
     _require_parameters(func, name, has_settings)
@@ -107,7 +107,7 @@ def require_conditions(filters: Mapping[str, Any], when: object, from_self: obje
     """
     if when is not None and not callable(when):
         raise TypeError(f"`when` must be a predicate on the event, not {when!r}")
-    if any(_is_async(layer) for layer in _layers(when)):
+    if any(is_async(layer) for layer in _layers(when)):
         raise TypeError("`when` must be a plain function: it is called before any handler runs")
     if not isinstance(from_self, bool):
         raise TypeError(f"`from_self` must be True or False, not {from_self!r}")
@@ -163,7 +163,8 @@ def _wrapped(func: Any) -> Any:
     return getattr(func, "__dict__", {}).get("__wrapped__")
 
 
-def _is_async(func: Any) -> bool:
+def is_async(func: Any) -> bool:
+    """Return whether a callable is an async function, or an object that is called as one."""
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
         getattr(func, "__call__", None)  # noqa: B004 - whether the method is async, not whether it is
     )

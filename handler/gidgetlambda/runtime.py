@@ -15,6 +15,7 @@ import httpx
 
 from . import settings
 from .errors import SettingsError
+from .failures import FailureHooks
 from .gitlab import GitLabAPI
 from .logs import Reporter
 from .metrics import Metrics
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from .router import Router
     from .sqs import Queue
 
-TIMEOUT = httpx.Timeout(7.0, connect=3.0)  # seconds, less than a handler may take
-
 
 @dataclass(frozen=True)
 class Options:
@@ -44,6 +43,7 @@ class Options:
     url: str | None = None
     api_version: str = "v4"
     time_limit: float = 8.0
+    request_timeout: float | None = None
 
 
 class Runtime:
@@ -58,6 +58,7 @@ class Runtime:
     def __init__(self, requester: str, router: Router, options: Options) -> None:
         self.requester = requester
         self.router = router
+        self.failures = FailureHooks()
         self._options = options
         self._clients: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
 
@@ -112,9 +113,12 @@ class Runtime:
             self._gitlab,
             ignore_self=self.work_settings.ignore_self,
             time_limit=self._options.time_limit,
+            request_timeout=self._options.request_timeout,
             wait_consistency=self._options.wait_consistency,
             redactor=self.redactor,
             reporter=self.reporter,
+            failures=self.failures,
+            dry_run=self.work_settings.dry_run,
         )
 
     def queue(self, url: str) -> Queue:
@@ -133,7 +137,7 @@ class Runtime:
     def _gitlab(self) -> GitLabAPI:
         given = self.work_settings
         return GitLabAPI(
-            self._shared_client("gitlab", verify=given.ssl_context, timeout=TIMEOUT),
+            self._shared_client("gitlab", verify=given.ssl_context),
             self.requester,
             access_token=given.access_token,
             url=given.url,

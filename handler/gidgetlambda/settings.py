@@ -79,12 +79,14 @@ class WorkSettings:
     Attributes:
         ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
         ssl_context: The certificate authorities that GitLab's certificate is checked against.
+        dry_run: Whether writes are logged and not sent.
     """
 
     access_token: str = field(repr=False)
     url: str
     ignore_self: bool | None
     ssl_context: ssl.SSLContext = field(repr=False)
+    dry_run: bool = False
 
     @classmethod
     def from_env(
@@ -95,7 +97,7 @@ class WorkSettings:
         url: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> WorkSettings:
-        """Read `GL_ACCESS_TOKEN`, `GL_URL`, `GL_IGNORE_SELF` and `GL_CA_FILE`.
+        """Read `GL_ACCESS_TOKEN`, `GL_URL`, `GL_IGNORE_SELF`, `GL_CA_FILE` and `GL_DRY_RUN`.
 
         Args:
             environ: The environment.
@@ -113,8 +115,10 @@ class WorkSettings:
         base_url = env.read("GL_URL", _url, override=url) or DEFAULT_URL
         ignore_self = env.read("GL_IGNORE_SELF", _boolean)
         context = ssl_context or env.read("GL_CA_FILE", _ssl_context)
+        dry_run = env.read("GL_DRY_RUN", _boolean) or False
         env.require_no_problem()
-        return cls(token or "", base_url, ignore_self, context or httpx.create_ssl_context())
+        context = context or httpx.create_ssl_context()
+        return cls(token or "", base_url, ignore_self, context, dry_run)
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,7 @@ def _boolean(text: str) -> bool:
     try:
         return BOOLEANS[text.lower()]
     except KeyError:
-        raise ValueError("must be true or false, or unset to depend on the account") from None
+        raise ValueError("must be true or false, or unset for the default") from None
 
 
 def _queue_url(text: str) -> str:

@@ -7,8 +7,12 @@ https://docs.gitlab.com/api/rest/
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
+import math
 import time
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -19,15 +23,27 @@ from .response import retry_after
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-PATIENCE = 5.0  # seconds that one request may wait before it is repeated
+CONNECT_TIMEOUT = 3.0  # seconds
+PATIENCE = 5.0  # seconds after the first request within which it can be repeated
 FIRST_PAUSE = 0.5  # seconds; doubled each time
 REDIRECTS = 5
-REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+READS = frozenset({"GET", "HEAD"})
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({502, 503, 504})
-# The proxy gave up; GitLab may still act on the request.
-GAVE_UP = frozenset({502, 504})
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+# A proxy gave up, and GitLab may still act on the request. 520 and 524 are Cloudflare's.
+GAVE_UP = frozenset({502, 504, 520, 524})
+POSTPONED = frozenset({408, 425, 429})
+# Acting on one of these twice has the effect of acting once.
+IDEMPOTENT = frozenset({"PUT", "DELETE"})
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# The name of the limit in httpx, and the missing thing.
+TIMED_STEPS: dict[type[Exception], tuple[str, str]] = {
+    TimeoutError: ("read", "answer"),
+    httpx.ConnectTimeout: ("connect", "connection"),
+    httpx.PoolTimeout: ("pool", "connection"),
+    httpx.ReadTimeout: ("read", "answer"),
+    httpx.WriteTimeout: ("write", "answer"),
+}
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -39,9 +55,14 @@ class Transport:
         base_url: The instance's URL, sub-path included.
         access_token: Sent as a bearer token.
         sleep: Waits for a number of seconds.
+        clock: Returns a time in seconds.
 
     Attributes:
-        unanswered_writes: The number of writes whose answer never came.
+        request_timeout: The time that one request may take, in seconds. `None` leaves the time
+            limits of the client, which hold for each step of a request.
+        deadline: The time of `clock` at which every request ends.
+        report_unsent: Reports a write by its method, URL and body. If it is set, no write is sent,
+            and the answer to one is its own data.
     """
 
     def __init__(
@@ -50,38 +71,69 @@ class Transport:
         base_url: str,
         access_token: str | None,
         sleep: Callable[[float], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._instance = httpx.URL(base_url)
         self._access_token = access_token
         self._sleep = sleep
-        self.unanswered_writes = 0
+        self._clock = clock
+        self._unanswered: Counter[tuple[str, str, bytes]] = Counter()
+        self.request_timeout: float | None = None
+        self.deadline: float | None = None
+        self.report_unsent: Callable[[str, str, str], None] | None = None
+
+    @property
+    def unanswered_writes(self) -> int:
+        """The number of writes whose answer never came.
+
+        When GitLab judges a PUT or DELETE, the earlier ones with the same content are settled.
+        """
+        return self._unanswered.total()
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        writes: bool | None = None,
     ) -> httpx.Response:
-        """Send a request, and repeat it after a passing failure, for at most 5 s in all.
+        """Send a request, and repeat it within 5 s after a passing failure.
 
-        A POST or PATCH is repeated only if GitLab cannot have acted on it.
+        A write is repeated only if GitLab certainly did not act on it. The last answer counts: a
+        404 to a repeated DELETE is a success.
+
+        Args:
+            method: The method in capitals.
+            url: The absolute URL.
+            headers: The headers, without the token.
+            body: The body; empty for none.
+            writes: Whether GitLab changes something; by default, the method decides.
 
         Raises:
             httpx.RequestError: No answer came.
         """
-        patience = PATIENCE
+        writes = method not in READS if writes is None else writes
+        if writes and self.report_unsent is not None:
+            shown = str(without_secrets(httpx.URL(url)))
+            self.report_unsent(method, shown, body.decode("utf-8", "replace"))
+            return _unsent_answer(method, url, body)
+        give_up = min(self._clock() + PATIENCE, self.deadline or math.inf)
         for attempt in itertools.count():
             pause = FIRST_PAUSE * 2**attempt
             try:
-                response = await self._follow(method, url, headers, body)
+                response = await self._follow(method, url, headers, body, writes=writes)
             except httpx.TransportError as error:
-                if not _may_repeat(method, error) or pause > patience:
+                if not _may_repeat(error, writes=writes) or self._clock() + pause > give_up:
                     raise
             else:
-                requested = _requested_pause(method, response, pause)
+                requested = _requested_pause(response, pause, writes=writes)
                 # Not less than `pause`: "Retry-After: 0" could repeat it forever.
-                if requested is None or max(requested, pause) > patience:
-                    return response
+                if requested is None or self._clock() + max(requested, pause) > give_up:
+                    return _last_answer(method, response, repeated=attempt > 0)
                 pause = max(requested, pause)
-            patience -= pause
             await self._sleep(pause)
         raise AssertionError("unreachable")
 
@@ -94,43 +146,71 @@ class Transport:
         return f"{request}, redirected to {without_secrets(response.url)}{note}"
 
     async def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, writes: bool
     ) -> httpx.Response:
         """Send a request; follow the redirects of a GET or HEAD."""
         target = httpx.URL(url)
-        response = await self._send_once(method, target, headers, body)
+        response = await self._send_once(method, target, headers, body, writes=writes)
         for _ in range(REDIRECTS):
             location = response.headers.get("location")
-            followed = method in ("GET", "HEAD") and response.status_code in REDIRECTED
+            followed = method in READS and response.status_code in REDIRECTED
             if not followed or not location:
                 break
             target = target.join(location)
-            response = await self._send_once(method, target, headers, body)
+            response = await self._send_once(method, target, headers, body, writes=writes)
         return response
 
     async def _send_once(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        writes: bool,
     ) -> httpx.Response:
         sent = dict(headers)
         if self._access_token is not None and self._is_instance(url):
             sent["authorization"] = f"Bearer {self._access_token}"
-        writes = method not in ("GET", "HEAD")
-        self.unanswered_writes += writes
+        # Not only ASCII: the requester may have any name.
+        encoded = httpx.Headers(sent, encoding="utf-8")
+        limit = self._time_limit()
+        timeout = self._client.timeout
+        if limit is not None:
+            timeout = httpx.Timeout(limit, connect=min(limit, CONNECT_TIMEOUT))
+        request = self._client.build_request(
+            method, url, headers=encoded, content=body or None, timeout=timeout
+        )
+        if not writes:
+            return await self._answer(request, limit)
+        write = (method, str(url), body)
+        self._unanswered[write] += 1
         try:
-            response = await self._client.request(
-                method,
-                url,
-                # Not only ASCII: the requester may have any name.
-                headers=httpx.Headers(sent, encoding="utf-8"),
-                content=body or None,
-                follow_redirects=False,
-            )
+            response = await self._answer(request, limit)
         except NEVER_SENT:
-            self.unanswered_writes -= writes
+            self._unanswered[write] -= 1
             raise
         if response.status_code not in GAVE_UP:
-            self.unanswered_writes -= writes
+            self._unanswered[write] -= 1
+            if method in IDEMPOTENT and _is_decision(response):
+                del self._unanswered[write]  # earlier ones are settled too
         return response
+
+    async def _answer(self, request: httpx.Request, limit: float | None) -> httpx.Response:
+        """Return the answer to a request; name the request in the error if none comes."""
+        try:
+            # httpx limits each step, and a slow answer has many.
+            async with asyncio.timeout(limit):
+                return await self._client.send(request, follow_redirects=False)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(_failure(request, error), request=request) from error
+        except httpx.TransportError as error:
+            raise type(error)(_failure(request, error), request=request) from error
+
+    def _time_limit(self) -> float | None:
+        """Return the time that a request may take now, in seconds."""
+        left = None if self.deadline is None else max(self.deadline - self._clock(), 0.0)
+        return min((one for one in (self.request_timeout, left) if one is not None), default=None)
 
     def _is_instance(self, url: httpx.URL) -> bool:
         """Return whether a URL belongs to the configured instance: its host and its sub-path."""
@@ -148,18 +228,57 @@ def without_secrets(url: httpx.URL) -> httpx.URL:
     return url.copy_with(userinfo=b"", query=None, fragment=None)
 
 
-def _may_repeat(method: str, error: httpx.TransportError) -> bool:
-    """Return whether a request that failed can be sent again without acting twice."""
-    if isinstance(error, NEVER_SENT):
-        return True
-    return method in REPEATABLE and isinstance(error, DROPPED)
+def _failure(request: httpx.Request, error: Exception) -> str:
+    """Describe a request without an answer, and the reason."""
+    if (step := TIMED_STEPS.get(type(error))) is not None:
+        name, missing = step
+        seconds = round(request.extensions["timeout"][name], 1)
+        reason = f"no {missing} within {seconds:g} s"
+    else:
+        reason = str(error) or "the connection broke"
+    return f"{request.method} {without_secrets(request.url)}: {reason}"
 
 
-def _requested_pause(method: str, response: httpx.Response, pause: float) -> float | None:
+def _may_repeat(error: httpx.TransportError, *, writes: bool) -> bool:
+    """Return whether a request without an answer can be sent again without acting twice."""
+    return isinstance(error, NEVER_SENT) or (not writes and isinstance(error, DROPPED))
+
+
+def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) -> float | None:
     """Return the number of seconds until the request is repeated; `None` if it is not."""
     requested = retry_after(response.headers, now=time.time())
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return requested
-    if response.status_code in PASSING and method in REPEATABLE:
+    passing = response.status_code in PASSING and not writes
+    if passing or _is_resource_lock(response):
         return pause if requested is None else requested
     return None
+
+
+def _is_decision(response: httpx.Response) -> bool:
+    """Return whether GitLab judged the request, rather than put it off."""
+    postponed = response.status_code in POSTPONED or _is_resource_lock(response)
+    return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and not postponed
+
+
+def _is_resource_lock(response: httpx.Response) -> bool:
+    """Return whether GitLab rolled back, because another request changed the same thing."""
+    return response.status_code == HTTPStatus.CONFLICT and b"Resource lock" in response.content
+
+
+def _unsent_answer(method: str, url: str, body: bytes) -> httpx.Response:
+    """Return the answer to a write that was not sent: its own data, if that is a JSON object."""
+    request = httpx.Request(method, url)
+    if method == "DELETE":
+        return httpx.Response(HTTPStatus.NO_CONTENT, request=request)
+    data = json.loads(body) if body else None
+    return httpx.Response(
+        HTTPStatus.OK, json=data if isinstance(data, dict) else {}, request=request
+    )
+
+
+def _last_answer(method: str, response: httpx.Response, *, repeated: bool) -> httpx.Response:
+    gone = response.status_code == HTTPStatus.NOT_FOUND
+    if method == "DELETE" and repeated and gone:
+        return httpx.Response(HTTPStatus.NO_CONTENT, request=response.request)
+    return response

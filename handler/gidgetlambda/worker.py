@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import markers
+from .account import Account
 from .errors import (
     GitLabBroken,
     HTTPException,
@@ -28,31 +29,26 @@ from .errors import (
 )
 from .notes import Origin
 from .outcome import Outcome
+from .token_check import TokenCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .event import Event
+    from .failures import FailureHooks
     from .gitlab import GitLabAPI
     from .logs import Reporter
     from .redactor import Redactor
     from .router import Evaluation
 
 
+INLINE_REQUEST_TIMEOUT = 5.0  # seconds
+QUEUED_REQUEST_TIMEOUT = 25.0  # seconds; a slow merge or diff takes longer than 10
+
+# GitLab waits for 10 s. After the handlers there is time to report failures and to check the token.
+INLINE_SPARE_TIME = 1.0
+
 NO_GITLAB = "check that GL_URL is the address of a GitLab"
-
-
-@dataclass(frozen=True)
-class Account:
-    """The account that the access token belongs to.
-
-    Attributes:
-        bot: Whether it is the account of an access token or a service account, and not a person's.
-    """
-
-    user_id: int
-    username: str
-    bot: bool
 
 
 class Worker:
@@ -62,9 +58,13 @@ class Worker:
         gitlab: Returns a new `GitLabAPI` over the shared client.
         ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
         time_limit: The time that a handler may take in inline mode, in seconds.
+        request_timeout: The time that one request to GitLab may take, in seconds; `None` depends on
+            the mode.
         wait_consistency: Whether to wait a second before each handler runs, as gidgetlab does.
         redactor: Keeps secrets out of outcomes.
-        reporter: Reports each run in inline mode.
+        reporter: Reports each run in inline mode, and the writes that are not sent.
+        failures: The functions that are called when a handler fails in inline mode.
+        dry_run: Whether writes are reported and not sent.
     """
 
     def __init__(
@@ -73,16 +73,23 @@ class Worker:
         *,
         ignore_self: bool | None,
         time_limit: float,
+        request_timeout: float | None,
         wait_consistency: bool,
         redactor: Redactor,
         reporter: Reporter,
+        failures: FailureHooks,
+        dry_run: bool,
     ) -> None:
         self._gitlab = gitlab
         self._ignore_self = ignore_self
         self._time_limit = time_limit
+        self._request_timeout = request_timeout
         self._wait_consistency = wait_consistency
         self._redactor = redactor
         self._reporter = reporter
+        self._failures = failures
+        self._dry_run = dry_run
+        self._token_check = TokenCheck(reporter)
         self._account: Account | None = None
         self._account_lock = asyncio.Lock()
 
@@ -92,20 +99,31 @@ class Worker:
         Returns:
             The outcomes by the names of the handlers.
         """
-        runs = (self._run_reported(event, evaluation) for evaluation in evaluations)
+        end = time.monotonic() + self._time_limit + INLINE_SPARE_TIME
+        runs = (self._run_reported(event, evaluation, end) for evaluation in evaluations)
         outcomes = await asyncio.gather(*runs)
+        await self.check_token(end - time.monotonic())
         names = (evaluation.handler for evaluation in evaluations)
         return dict(zip(names, outcomes, strict=True))
 
-    async def run(self, event: Event, evaluation: Evaluation, *, time_limit: float) -> Outcome:
+    async def run(
+        self,
+        event: Event,
+        evaluation: Evaluation,
+        *,
+        time_limit: float,
+        request_timeout: float = QUEUED_REQUEST_TIMEOUT,
+    ) -> Outcome:
         """Run one handler on an event.
 
         Args:
             event: The event.
             evaluation: The handler's route, which matched.
             time_limit: The time that the handler may take, in seconds.
+            request_timeout: The time that one request may take unless the bot's options say it.
         """
         gl = self._gitlab()
+        gl.limit_time(self._request_timeout or request_timeout, time_limit)
         # In a separate asyncio task: a handler that cancels its task must not end the function.
         running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
         try:
@@ -118,17 +136,37 @@ class Worker:
             return self._failed(asyncio.CancelledError("it cancelled itself"), gl)
         return running.result()
 
-    async def _run_reported(self, event: Event, evaluation: Evaluation) -> Outcome:
+    async def check_token(self, time_limit: float) -> None:
+        """Report once a day when the access token expires, after a task that GitLab answered.
+
+        Args:
+            time_limit: The time that the check may take, in seconds.
+        """
+        if self._account is not None:
+            await self._token_check.run(self._gitlab(), time_limit=time_limit)
+
+    async def _run_reported(self, event: Event, evaluation: Evaluation, end: float) -> Outcome:
         started = time.monotonic()
         try:
-            outcome = await self.run(event, evaluation, time_limit=self._time_limit)
+            outcome = await self.run(
+                event,
+                evaluation,
+                time_limit=self._time_limit,
+                request_timeout=INLINE_REQUEST_TIMEOUT,
+            )
         except asyncio.CancelledError as cancelled:
             # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
-        if isinstance(outcome.error, TryAgain):
+        error = outcome.error
+        if isinstance(error, TryAgain):
             # Not a bug, so without a traceback.
             outcome = Outcome("failed", f"{outcome.because} (inline mode does not retry)")
         self._reporter.task(event, evaluation.handler, outcome, started=started)
+        if outcome.status == "failed" and error is not None:
+            left = end - time.monotonic()
+            await self._failures.call(
+                event, evaluation.handler, error, time_limit=left, reporter=self._reporter
+            )
         return outcome
 
     async def _run_in_time(
@@ -167,8 +205,11 @@ class Worker:
                 delivery_id=event.delivery_id,
                 handler=route.identity,
                 user_id=account.user_id,
-            )
+            ),
+            me=account,
         )
+        if self._dry_run:
+            gl.send_no_writes(partial(self._reporter.unsent_write, event, evaluation.handler))
         await evaluation.run(event, gl)
         return Outcome("done")
 

@@ -18,6 +18,7 @@ from .state import (
     MergeRequest,
     Note,
     Project,
+    Token,
     User,
 )
 
@@ -47,6 +48,17 @@ def user_profile(account: User) -> Json:
 def current_user(account: User) -> Json:
     profile = {**user_profile(account), "email": account.email, "external": False}
     return {**profile, "is_admin": True} if account.admin else profile
+
+
+def token(token: Token) -> Json:
+    return {
+        "name": "sandbox",
+        "scopes": sorted(token.scopes),
+        "user_id": token.user.id,
+        "active": not token.expired,
+        "revoked": False,
+        "expires_at": token.expires_at and token.expires_at.isoformat(),
+    }
 
 
 def member(project: Project, account: User) -> Json:

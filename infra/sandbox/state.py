@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ TRIGGERS = (
 )
 
 _FAILURES_UNTIL_DISABLED = 40
+_LONGEST_LIFE_OF_A_TOKEN = timedelta(days=365)
 _STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
 _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 
@@ -68,6 +69,9 @@ class Token:
     user: User
     scopes: frozenset[str] = frozenset({"api"})
     expired: bool = False
+    expires_at: date | None = field(
+        default_factory=lambda: datetime.now(UTC).date() + _LONGEST_LIFE_OF_A_TOKEN
+    )
 
 
 @dataclass(eq=False, kw_only=True, slots=True)

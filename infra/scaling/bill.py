@@ -16,10 +16,10 @@ DAYS = 30  # each as busy as a working day
 
 # In template.yaml, with a queue.
 MEMORY = 0.5  # GB of each function
-ALARMS = 8  # metrics that the alarms watch; AWS bills each of them
+ALARMS = 9  # metrics that the alarms watch; AWS bills each of them
 DASHBOARDS = 1
 
-METRICS = 11  # names that the functions write; AWS bills only hours with data
+METRICS = 12  # names that the functions write; AWS bills only hours with data
 KEPT_WARM = 600  # seconds that Lambda keeps an idle function; AWS promises none
 IDLE_POLLS = 650_000  # requests a month with which Lambda polls an empty queue
 

@@ -68,7 +68,7 @@ KINDS = {
         (
             gidgetlambda.GitLabBot,
             "requester secret= access_token= cache= ssl_context= wait_consistency= url= "
-            "api_version= time_limit=",
+            "api_version= time_limit= request_timeout=",
         ),
         (gidgetlambda.Event, "data event= secret= headers= delivery_id="),
         (gidgetlambda.Event.from_http, "headers body secret="),

@@ -38,7 +38,7 @@ AWS_METRICS: set[Metric] = {
 
 
 def bot_metrics() -> set[Metric]:
-    """Return the metrics that the bot writes for every outcome of deliveries and tasks."""
+    """Return the metrics that the bot writes for every outcome, and for the token."""
     written = io.StringIO()
     reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
     now = time.monotonic()
@@ -54,6 +54,7 @@ def bot_metrics() -> set[Metric]:
             reporter.task(
                 event, "welcome.issue_opened", task, started=now, attempt=attempt, age=12.0
             )
+    reporter.token(365)
     return {
         (entry["Namespace"], metric["Name"], frozenset(dimensions))
         for line in written.getvalue().splitlines()

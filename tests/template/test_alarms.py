@@ -6,18 +6,20 @@ import operator
 from itertools import accumulate
 
 import pytest
+from gidgetlambda.logs import TOKEN_DAYS
 from gidgetlambda.retries import ENOUGH_AGE, ENOUGH_TRIES, HOUR, PAUSES
 
 from tests.template.metrics import AWS_METRICS, Metric, bot_metrics
 from tests.template.stack import Resource, TemplateStack
 
-BOTH_MODES = {"RefusedAlarm", "ServerErrorAlarm"}
+BOTH_MODES = {"RefusedAlarm", "ServerErrorAlarm", "TokenAlarm"}
 QUEUED_MODE = {"ParkedAlarm", "RetryingAlarm", "TooLargeAlarm", "WaitingAlarm", "WorkErrorAlarm"}
 # These report single incidents, so that nobody is notified of their end.
-INCIDENTS = {"FailedAlarm", "RefusedAlarm", "TooLargeAlarm"}
+INCIDENTS = {"FailedAlarm", "RefusedAlarm", "TokenAlarm", "TooLargeAlarm"}
 COMPARISONS = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
 }
 
 
@@ -79,7 +81,8 @@ def test_every_alarm_describes_the_next_step(stack: TemplateStack) -> None:
 def test_no_alarm_fires_without_activity(stack: TemplateStack) -> None:
     for name, alarm in alarms(stack).items():
         assert not fires(alarm, []), f"{name} fires without data"
-        assert not fires(alarm, [0.0] * 100), f"{name} fires at zero"
+        # Everything but the days that the token is valid is quiet at zero.
+        assert fires(alarm, [0.0] * 100) is (name == "TokenAlarm"), name
 
 
 @pytest.mark.parametrize(
@@ -92,9 +95,10 @@ def test_no_alarm_fires_without_activity(stack: TemplateStack) -> None:
         ("WorkErrorAlarm", 0, 1),
         ("WaitingAlarm", 14 * 60, 16 * 60),
         ("RetryingAlarm", 14 * 60, 16 * 60),
+        ("TokenAlarm", TOKEN_DAYS, TOKEN_DAYS - 1),
     ],
 )
-def test_an_alarm_fires_above_its_threshold(
+def test_an_alarm_fires_beyond_its_threshold(
     queued: TemplateStack, name: str, quiet: float, loud: float
 ) -> None:
     alarm = queued.properties(name)

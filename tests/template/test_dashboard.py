@@ -17,6 +17,7 @@ BOTH_MODES = {
     "Endpoint",
     "Tasks",
     "Receiving function",
+    "Days until the access token expires",
 }
 QUEUED_MODE = {
     "Working function",

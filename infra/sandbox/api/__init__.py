@@ -74,6 +74,7 @@ def _serve(
                     require_scope(token, request.method)
                 call = Call(
                     user=token.user,
+                    token=token,
                     webhooks=webhooks,
                     resource=request.url.path.partition(prefix)[2],
                     path=request.path_params,

@@ -6,7 +6,7 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from ..actor import Actor
-from ..state import PLANNER, Commit, Issue, MergeRequest, Note, Project, Snippet
+from ..state import PLANNER, Commit, Issue, MergeRequest, Note, Project, Snippet, Token
 from .errors import ApiError, invalid, not_found
 from .params import Params
 
@@ -23,11 +23,13 @@ class Call(Actor):
     """An authenticated request, and the user who acts through it.
 
     Attributes:
+        token: The token of the request.
         resource: The path below `/api/v4`, still encoded.
         path: The parameters in the path, still encoded.
         params: The parameters in the query and the body.
     """
 
+    token: Token
     resource: str
     path: dict[str, str]
     params: Params

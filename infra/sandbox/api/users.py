@@ -1,6 +1,6 @@
-"""`/user`, `/users` and `/version`.
+"""`/user`, `/users`, `/personal_access_tokens/self` and `/version`.
 
-https://docs.gitlab.com/api/users/
+https://docs.gitlab.com/api/users/ and https://docs.gitlab.com/api/personal_access_tokens/
 """
 
 from .. import entities
@@ -30,4 +30,5 @@ def _user(call: Call) -> User:
 
 
 show("/user", find=lambda call: call.user, entity=entities.current_user)
+show("/personal_access_tokens/self", find=lambda call: call.token, entity=entities.token)
 show("/users/{user_id}", find=_user, entity=entities.user_profile)

@@ -19,7 +19,7 @@ from gidgetlambda.consumer import Consumer, ReceivedMessage
 from gidgetlambda.task import MESSAGE_LIMIT, PARKING_RESERVE, Message, Parking, Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
-from infra.sandbox.faults import Fault, Faults, Late, dropped, given_up, lost, refused
+from infra.sandbox.faults import Exchange, Fault, Faults, Late, dropped, given_up, lost, refused
 from infra.testing import sqs
 from infra.testing.functions import LocalFunction
 from tests.event_payloads import own_payloads
@@ -158,7 +158,7 @@ def test_a_task_whose_handler_returns_is_done(
     assert texts_on(issue) == ["Hello"]
     assert queued.delay is None
     assert queued.parked == []
-    assert metrics(capsys) == ["Done", "SecondsToDone"]
+    assert metrics(capsys) == ["Done", "SecondsToDone", "TokenDaysLeft"]
 
 
 def test_a_task_is_retried_when_its_handler_asks(queued: QueuedBot) -> None:
@@ -327,7 +327,7 @@ def test_a_task_without_a_target_is_ignored(
     (invocation,) = queued.drain()
     assert invocation.deleted
     assert queued.parked == []
-    assert metrics(capsys) == ["Ignored"]
+    assert metrics(capsys) == ["Ignored", "TokenDaysLeft"]
 
 
 def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(
@@ -433,6 +433,46 @@ def test_a_task_that_cannot_be_parked_is_parked_later(queued: QueuedBot, fault: 
     assert len(queued.parked) == 1
 
 
+def test_a_parked_task_is_reported_once(queued: QueuedBot) -> None:
+    reported: list[tuple[str | None, str, str]] = []
+
+    @queued.bot.on_failure
+    async def report(event: Event, name: str, error: BaseException) -> None:
+        assert len(queued.parked) == 1
+        reported.append((event.delivery_id, name, str(error)))
+        raise ValueError("the report fails too")
+
+    async def fails_at_last(event: Event, gl: GitLabAPI) -> None:
+        if queued.stack.sqs.clock.now() - first < MINUTE:
+            raise TryAgain(after=HOUR)
+        raise ValueError("a bug")
+
+    first = queued.stack.sqs.clock.now()
+    name = queued.handle(fails_at_last)
+    queued.queue(name)
+    queued.settle()
+    assert reported == [("d-1", name, "a bug")]
+    assert len(queued.parked) == 1
+
+
+def test_the_token_is_checked_after_the_first_task_of_a_day(queued: QueuedBot) -> None:
+    paths: list[str] = []
+
+    def record(exchange: Exchange) -> Fault | None:
+        paths.append(exchange.path.removeprefix("/api/v4"))
+        return None
+
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        await gl.getitem("/version")
+
+    queued.faults.choose = record
+    name = queued.handle(handler)
+    for delivery in ("d-1", "d-2"):
+        queued.queue(name, delivery=delivery)
+        queued.settle()
+    assert paths == ["/user", "/version", "/personal_access_tokens/self", "/version"]
+
+
 # Logs and metrics
 
 
@@ -459,7 +499,7 @@ def test_logs_and_counts_each_try_without_secrets(
     assert (parked["outcome"], parked["attempt"]) == ("parked", 2)
     assert parked["because"] == "ValueError: the token is ***"
     assert "raise ValueError" in parked["traceback"]
-    assert metrics(capsys) == ["Retrying", "Parked", "AgeAtFurtherTry"]
+    assert metrics(capsys) == ["Retrying", "TokenDaysLeft", "Parked", "AgeAtFurtherTry"]
     (task,) = queued.parked
     assert BOT_TOKEN not in f"{lines} {task.encode()}"
 

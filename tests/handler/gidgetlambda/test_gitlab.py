@@ -1,3 +1,4 @@
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -246,6 +247,32 @@ async def test_a_graphql_error_names_its_request() -> None:
     with pytest.raises(GitLabBroken) as error:
         await ScriptedGitLab(answer(500)).api().graphql("query { x }")
     assert error.value.request == f"POST {INSTANCE}/api/graphql"
+
+
+@pytest.mark.parametrize(
+    ("query", "requests"),
+    [
+        ("{ currentUser { id } }", 2),
+        ('query { search(text: "a \\" mutation") { id } }', 2),
+        ("# a mutation\n{ a }", 2),
+        ('query { a(text: """a mutation " # """) }', 2),
+        ("mutation { createNote(input: {}) { note { id } } }", 1),
+        ("query A { a } mutation B($c: ID!) { b }", 1),
+        ('# "\nmutation { a }', 1),
+    ],
+)
+async def test_graphql_repeats_only_a_query_that_changes_nothing(query: str, requests: int) -> None:
+    gitlab = ScriptedGitLab(answer(502), answer(data={"data": {}}))
+    api = gitlab.api()
+    with contextlib.suppress(GitLabBroken):
+        await api.graphql(query)
+    assert len(gitlab.requests) == requests
+    assert api.unanswered_write is (requests == 1)
+
+
+async def test_only_a_handlers_run_knows_the_account(gl: GitLabAPI) -> None:
+    with pytest.raises(GitLabException, match="needs a handler's run"):
+        _ = gl.me
 
 
 async def test_graphql_sends_variables() -> None:

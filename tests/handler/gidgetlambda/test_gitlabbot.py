@@ -26,6 +26,7 @@ def test_passes_every_argument_to_its_runtime_and_hides_the_secrets() -> None:
         "url": "https://gitlab.example.com",
         "api_version": "v5",
         "time_limit": 2.5,
+        "request_timeout": 1.5,
     }
     bot = GitLabBot("tester", **arguments)
     assert bot.runtime._options == Options(**arguments)

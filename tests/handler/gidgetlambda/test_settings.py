@@ -62,6 +62,9 @@ def test_works_on_gitlab_com_by_default() -> None:
         ("ignore_self", "yes", True),
         ("ignore_self", "false", False),
         ("ignore_self", "0", False),
+        ("dry_run", "true", True),
+        ("dry_run", "no", False),
+        ("dry_run", "", False),
     ],
 )
 def test_reads_the_settings_for_working(name: str, text: str, value: object) -> None:

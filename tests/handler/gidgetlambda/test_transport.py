@@ -1,25 +1,46 @@
+import asyncio
 import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 from gidgetlambda.transport import Transport
 
+from infra.sandbox import BOT_TOKEN, Sandbox
+from infra.sandbox.faults import Exchange, Faults, silent
+from infra.server import serve
 from tests.handler.apis import FAKE_TOKEN, INSTANCE, ScriptedGitLab, answer
 
 pytestmark = pytest.mark.anyio
 
 URL = f"{INSTANCE}/api/v4/projects/1"
 
-IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE")
-EVERY_METHOD = (*IDEMPOTENT, "POST", "PATCH")
+READS = ("GET", "HEAD")
+WRITES = ("PUT", "DELETE", "POST", "PATCH")
 
 
 class UnhurriedTransport(Transport):
-    """Records its pauses instead of waiting."""
+    """Records its pauses instead of waiting.
 
-    def __init__(self, gitlab: ScriptedGitLab, base_url: str = INSTANCE) -> None:
-        super().__init__(gitlab.client(), base_url, FAKE_TOKEN, self._pause)
-        self.pauses: list[float] = []
+    Args:
+        gitlab: Answers the requests.
+        base_url: The instance's URL.
+        seconds: The time that each request takes.
+    """
+
+    def __init__(
+        self, gitlab: ScriptedGitLab, base_url: str = INSTANCE, *, seconds: float = 0.0
+    ) -> None:
+        client, self.pauses = gitlab.client(), list[float]()
+        super().__init__(
+            client,
+            base_url,
+            FAKE_TOKEN,
+            self._pause,
+            lambda: sum(self.pauses) + seconds * len(gitlab.requests),
+        )
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -36,64 +57,209 @@ def is_authorized(request: httpx.Request) -> bool:
 
 # Repetition
 
-
-@pytest.mark.parametrize("method", EVERY_METHOD)
-@pytest.mark.parametrize(
-    ("fault", "repeated_methods", "may_act"),
-    [
-        (answer(429, retry_after="2"), EVERY_METHOD, False),
-        (httpx.ConnectError("refused"), EVERY_METHOD, False),
-        (httpx.ConnectTimeout("late"), EVERY_METHOD, False),
-        (answer(502), IDEMPOTENT, True),
-        (answer(503), IDEMPOTENT, False),
-        (answer(504), IDEMPOTENT, True),
-        (httpx.RemoteProtocolError("dropped"), IDEMPOTENT, True),
-        (httpx.ReadError("reset"), IDEMPOTENT, True),
-        (httpx.WriteError("reset"), IDEMPOTENT, True),
-        (httpx.ReadTimeout("late"), (), True),
-        (answer(429), (), False),
-        (answer(429, retry_after="6"), (), False),
-        (answer(403, ratelimit_limit="5", ratelimit_remaining="0", ratelimit_reset="0"), (), False),
-        (answer(422), (), False),
-        (answer(500), (), False),
-    ],
-    ids=repr,
-)
-async def test_repeats_a_request_and_remembers_a_write_that_gitlab_may_still_act_on(
-    method: str,
-    fault: httpx.Response | Exception,
-    repeated_methods: tuple[str, ...],
-    may_act: bool,
-) -> None:
-    gitlab = ScriptedGitLab(fault, answer())
-    transport = UnhurriedTransport(gitlab)
-    with contextlib.suppress(httpx.TransportError):
-        await transport.request(method)
-    assert len(gitlab.requests) == (2 if method in repeated_methods else 1)
-    assert (transport.unanswered_writes > 0) is (may_act and method not in ("GET", "HEAD"))
+REFUSED = httpx.ConnectError("refused")
+DROPPED = httpx.RemoteProtocolError("dropped")
+BUSY = answer(429, retry_after="2")
+LOCKED = answer(409, {"message": "409 Conflict: Resource lock"})
+TAKEN = answer(409, {"message": "Name has already been taken"})
+SPENT = answer(403, ratelimit_limit="5", ratelimit_remaining="0", ratelimit_reset="0")
 
 
 @pytest.mark.parametrize(
-    ("fault", "pauses"),
+    ("methods", "answers", "result", "requests", "unanswered"),
     [
-        (answer(502), [0.5, 1.0, 2.0]),
-        (httpx.ConnectError("refused"), [0.5, 1.0, 2.0]),
-        (answer(429, retry_after="0"), [0.5, 1.0, 2.0]),
-        (answer(429, retry_after="1"), [1.0, 1.0, 2.0]),
-        (answer(503, retry_after="3"), [3.0]),
+        # GitLab did not act.
+        ((*READS, *WRITES), [BUSY, answer()], 200, 2, 0),
+        ((*READS, *WRITES), [LOCKED, answer()], 200, 2, 0),
+        ((*READS, *WRITES), [REFUSED, answer()], 200, 2, 0),
+        ((*READS, *WRITES), [httpx.ConnectTimeout("late"), answer()], 200, 2, 0),
+        ((*READS, *WRITES), [httpx.PoolTimeout("late"), answer()], 200, 2, 0),
+        ((*READS, *WRITES), [httpx.ProxyError("407"), answer()], 200, 2, 0),
+        # GitLab may have acted, or may still act.
+        (READS, [answer(502), answer()], 200, 2, 0),
+        (READS, [answer(503), answer()], 200, 2, 0),
+        (READS, [answer(504), answer()], 200, 2, 0),
+        (READS, [DROPPED, answer()], 200, 2, 0),
+        (READS, [httpx.ReadError("reset"), answer()], 200, 2, 0),
+        (WRITES, [answer(502), answer()], 502, 1, 1),
+        (WRITES, [answer(503), answer()], 503, 1, 0),
+        (WRITES, [answer(504), answer(405)], 504, 1, 1),
+        (WRITES, [answer(524), answer()], 524, 1, 1),
+        (WRITES, [DROPPED, answer()], httpx.RemoteProtocolError, 1, 1),
+        (WRITES, [httpx.ReadError("reset"), answer()], httpx.ReadError, 1, 1),
+        (WRITES, [httpx.WriteError("reset"), answer()], httpx.WriteError, 1, 1),
+        (WRITES, [httpx.ReadTimeout("late"), answer()], httpx.ReadTimeout, 1, 1),
+        (READS, [httpx.ReadTimeout("late"), answer()], httpx.ReadTimeout, 1, 0),
+        # The last answer counts.
+        (("DELETE",), [LOCKED, answer(404)], 204, 2, 0),
+        (("DELETE",), [REFUSED, answer(404)], 204, 2, 0),
+        (("DELETE",), [answer(404)], 404, 1, 0),
+        (("PUT",), [LOCKED, answer(404)], 404, 2, 0),
+        (WRITES, [LOCKED, answer(504), answer()], 504, 2, 1),
+        (WRITES, [REFUSED, DROPPED, answer()], httpx.RemoteProtocolError, 2, 1),
+        # GitLab's decision is final.
+        ((*READS, *WRITES), [TAKEN, answer()], 409, 1, 0),
+        ((*READS, *WRITES), [answer(429), answer()], 429, 1, 0),
+        ((*READS, *WRITES), [answer(429, retry_after="6"), answer()], 429, 1, 0),
+        ((*READS, *WRITES), [SPENT, answer()], 403, 1, 0),
+        ((*READS, *WRITES), [answer(422), answer()], 422, 1, 0),
+        ((*READS, *WRITES), [answer(500), answer()], 500, 1, 0),
     ],
     ids=repr,
 )
-async def test_repeats_a_request_for_at_most_five_seconds(
-    fault: httpx.Response | Exception, pauses: list[float]
+async def test_judges_a_request_by_its_last_answer(
+    methods: tuple[str, ...],
+    answers: list[httpx.Response | Exception],
+    result: int | type[Exception],
+    requests: int,
+    unanswered: int,
 ) -> None:
-    transport = UnhurriedTransport(ScriptedGitLab(fault))
+    for method in methods:
+        gitlab = ScriptedGitLab(*answers)
+        transport = UnhurriedTransport(gitlab)
+        try:
+            given: object = (await transport.request(method)).status_code
+        except httpx.TransportError as error:
+            given = type(error)
+        assert (given, len(gitlab.requests)) == (result, requests), method
+        assert transport.unanswered_writes == unanswered, method
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "unanswered"),
+    [
+        ("PUT", [answer(504), answer()], 0),
+        ("PUT", [answer(504), answer(502), answer(405)], 0),
+        ("DELETE", [DROPPED, answer(404)], 0),
+        ("PUT", [answer(504), answer(504)], 2),
+        ("PUT", [answer(504), answer(429)], 1),
+        ("PUT", [answer(504), LOCKED], 1),
+        ("PUT", [answer(504), answer(500)], 1),
+        ("PUT", [answer(504), REFUSED], 1),
+        # The first one can still create something beside the second one.
+        ("POST", [answer(504), answer(201)], 1),
+    ],
+    ids=repr,
+)
+async def test_a_later_answer_settles_an_idempotent_write(
+    method: str, answers: list[httpx.Response | Exception], unanswered: int
+) -> None:
+    transport = UnhurriedTransport(ScriptedGitLab(*answers))
+    for _ in answers:
+        with contextlib.suppress(httpx.TransportError):
+            await transport.request(method)
+    assert transport.unanswered_writes == unanswered
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds", "pauses"),
+    [
+        (answer(502), 0, [0.5, 1.0, 2.0]),
+        (REFUSED, 0, [0.5, 1.0, 2.0]),
+        (LOCKED, 0, [0.5, 1.0, 2.0]),
+        (answer(429, retry_after="0"), 0, [0.5, 1.0, 2.0]),
+        (answer(429, retry_after="1"), 0, [1.0, 1.0, 2.0]),
+        (answer(503, retry_after="3"), 0, [3.0]),
+        # The time of the requests counts too: a body that breaks off may take long.
+        (DROPPED, 1, [0.5, 1.0]),
+        (DROPPED, 3, [0.5]),
+        (DROPPED, 4.6, []),
+    ],
+    ids=repr,
+)
+async def test_repeats_a_request_within_five_seconds(
+    fault: httpx.Response | Exception, seconds: float, pauses: list[float]
+) -> None:
+    transport = UnhurriedTransport(ScriptedGitLab(fault), seconds=seconds)
     if isinstance(fault, Exception):
         with pytest.raises(type(fault)):
             await transport.request()
     else:
         assert await transport.request() is fault
     assert transport.pauses == pauses
+
+
+async def test_repeats_no_request_after_its_deadline() -> None:
+    transport = UnhurriedTransport(ScriptedGitLab(REFUSED))
+    transport.deadline = 2.0
+    with pytest.raises(httpx.ConnectError):
+        await transport.request()
+    assert transport.pauses == [0.5, 1.0]
+
+
+# Time limits
+
+
+async def trickles(exchange: Exchange) -> None:
+    """Answer byte by byte, without an end."""
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    await exchange._send(start)
+    while True:
+        await exchange._send({"type": "http.response.body", "body": b" ", "more_body": True})
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def slow_gitlab(in_process: Sandbox) -> AsyncIterator[tuple[Faults, str]]:
+    faults = Faults(in_process.app)
+    with serve(faults) as url:
+        yield faults, url
+
+
+@pytest.mark.parametrize(
+    ("seconds", "time_left", "limit"), [(0.3, 60, "0.3"), (60, 0.2, "0.2"), (0.3, None, "0.3")]
+)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("fault", [silent, trickles])
+async def test_a_request_ends_within_its_limit_and_names_itself(
+    slow_gitlab: tuple[Faults, str],
+    fault: Any,
+    method: str,
+    seconds: float,
+    time_left: float | None,
+    limit: str,
+) -> None:
+    faults, url = slow_gitlab
+    faults.once(fault)
+    async with httpx.AsyncClient(timeout=60) as client:
+        transport = Transport(client, url, BOT_TOKEN, asyncio.sleep)
+        transport.request_timeout = seconds
+        transport.deadline = None if time_left is None else time.monotonic() + time_left
+        started = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout) as caught:
+            await transport.send(method, f"{url}/api/v4/user?private_token=s3cret", {}, b"")
+    assert time.monotonic() - started < 2
+    assert str(caught.value) == f"{method} {url}/api/v4/user: no answer within {limit} s"
+    assert caught.value.request.method == method
+    assert transport.unanswered_writes == (method == "PUT")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (httpx.ConnectTimeout(""), "no connection within 3 s"),
+        (httpx.PoolTimeout(""), "no connection within 5 s"),
+        (httpx.ReadTimeout(""), "no answer within 5 s"),
+        (httpx.WriteTimeout(""), "no answer within 5 s"),
+        (httpx.ReadError(""), "the connection broke"),
+        (httpx.ConnectError("refused"), "refused"),
+    ],
+    ids=repr,
+)
+async def test_an_error_without_an_answer_names_its_request(error: Exception, reason: str) -> None:
+    transport = UnhurriedTransport(ScriptedGitLab(error))
+    transport.request_timeout = 5.0
+    with pytest.raises(type(error)) as caught:
+        await transport.request("POST", f"{URL}?private_token=s3cret")
+    assert str(caught.value) == f"POST {URL}: {reason}"
+
+
+async def test_without_a_limit_the_clients_limits_hold() -> None:
+    gitlab = ScriptedGitLab(answer())
+    transport = UnhurriedTransport(gitlab)
+    await transport.request()
+    (request,) = gitlab.requests
+    assert request.extensions["timeout"] == httpx.Timeout(5.0).as_dict()
 
 
 # The scope of the token

@@ -18,9 +18,10 @@ from gidgetlambda import (
     TryAgain,
     markers,
 )
+from gidgetlambda.account import Account
 from gidgetlambda.errors import NotRun
 from gidgetlambda.outcome import Outcome
-from gidgetlambda.worker import Account, own_event
+from gidgetlambda.worker import own_event
 
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, refused
@@ -290,7 +291,7 @@ async def test_requests_the_account_once(bot: GitLabBot, faults: Faults) -> None
     bot.router.add(nothing, "Issue Hook")
     await asyncio.gather(run_all(bot, opened()), run_all(bot, opened()))
     await run_all(bot, opened())
-    assert paths == ["/api/v4/user"]
+    assert paths.count("/api/v4/user") == 1
 
 
 JSON = {"content-type": "application/json"}
@@ -321,6 +322,139 @@ async def test_no_handler_runs_until_gitlab_returns_the_account(
     url = f"{bot.runtime.work_settings.url}/api/v4/user"
     assert because.format(url=url) in str(failed)
     assert await run_all(bot, opened()) == {"nothing": Outcome("done")}
+
+
+async def test_a_handler_knows_the_account(bot: GitLabBot) -> None:
+    known: list[Account] = []
+
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        known.append(gl.me)
+
+    bot.router.add(handler, "Issue Hook")
+    await run_all(bot, opened())
+    assert known == [Account(4, "playground-bot", True)]
+
+
+# The time of one request
+
+
+@pytest.mark.parametrize(
+    ("options", "time_left", "limit"),
+    [
+        ({}, None, 5.0),
+        ({}, 57.0, 25.0),
+        ({}, 4.0, 4.0),
+        ({"time_limit": 2.0}, None, 2.0),
+        ({"request_timeout": 1.5}, None, 1.5),
+        ({"request_timeout": 40.0}, 57.0, 40.0),
+        ({"request_timeout": 40.0}, 4.0, 4.0),
+    ],
+    ids=repr,
+)
+async def test_a_request_has_the_time_of_its_mode_and_of_its_handler(
+    open_bot: OpenBot, options: dict[str, float], time_left: float | None, limit: float
+) -> None:
+    """`time_left` is the time of a queued task, in seconds; without it, the mode is inline."""
+    limits: list[float] = []
+
+    async def record(request: httpx.Request) -> None:
+        limits.append(request.extensions["timeout"]["read"])
+
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        gl._client.event_hooks["request"].append(record)
+        await gl.getitem("/version")
+
+    bot = open_bot(**options)
+    bot.router.add(handler, "Issue Hook")
+    if time_left is None:
+        await run_all(bot, opened())
+    else:
+        (evaluation,) = bot.router.explain(opened())
+        await bot.runtime.worker.run(opened(), evaluation, time_limit=time_left)
+    assert limits[0] == pytest.approx(limit, abs=0.5)
+
+
+# The owner's functions
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (nothing, None),
+        (raises, ValueError),
+        (catches_gitlab_exceptions, TryAgain),
+        (exits, SystemExit),
+        (gets_404, GitLabException),
+    ],
+)
+async def test_inline_a_failed_handler_is_reported_once(
+    bot: GitLabBot, handler: Callable[..., Any], error: type[BaseException] | None
+) -> None:
+    reported: list[tuple[Any, ...]] = []
+
+    @bot.on_failure
+    async def report(event: Event, name: str, error: BaseException) -> None:
+        reported.append((event, name, type(error)))
+
+    bot.router.add(handler, "Issue Hook", name="the.handler")
+    event = opened()
+    await run_all(bot, event)
+    if error is None:
+        assert reported == []
+    else:
+        ((about, name, kind),) = reported
+        assert (about, name) == (event, "the.handler")
+        assert issubclass(kind, error)
+
+
+# Dry run
+
+
+async def writes_everything(event: Event, gl: GitLabAPI) -> None:
+    assert await gl.post("/projects/71/labels", data={"name": "1"}) == {"name": "1"}
+    assert await gl.put("/projects/71", data={"name": "2"}) == {"name": "2"}
+    assert await gl.put("/projects/71") == {}
+    assert await gl.patch("/projects/71", data=["3"]) == {}
+    assert await gl.delete("/projects/71") is None  # type: ignore[func-returns-value]
+    assert await gl.graphql("mutation { a }") == {}
+    await gl.reply(event, f"{BOT_TOKEN} " * 500)
+    await gl.react(event, "thumbsup")
+    assert (await gl.getitem("/user"))["id"] == 4
+    assert (await gl.graphql("{ currentUser { username } }"))["currentUser"]
+
+
+async def test_a_dry_run_logs_writes_and_sends_none(
+    open_bot: OpenBot,
+    in_process: Sandbox,
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("GL_DRY_RUN", "true")
+    issue = in_process.open_issue("Help")
+    sent: list[str] = []
+
+    def record(exchange: Exchange) -> Fault | None:
+        sent.append(f"{exchange.method} {exchange.path}")
+        return None
+
+    faults.choose = record
+    bot = open_bot()
+    bot.router.add(writes_everything, "Issue Hook", name="a.writer")
+    event = Event(payloads.issue(iid=issue.iid), event="Issue Hook", delivery_id="d-1")
+    with caplog.at_level("INFO", "gidgetlambda"):
+        assert await run_all(bot, event) == {"writer": Outcome("done")}
+
+    lines = [one.__dict__ for one in caplog.records if one.message == "dry run"]
+    methods = ["POST", "PUT", "PUT", "PATCH", "DELETE", "POST", "POST", "POST"]
+    assert [line["method"] for line in lines] == methods
+    assert {(line["handler"], line["delivery"]) for line in lines} == {("a.writer", "d-1")}
+    assert lines[0]["url"].endswith("/api/v4/projects/71/labels")
+    assert lines[0]["body"] == '{"name": "1"}'
+    assert max(len(line["body"]) for line in lines) <= 1000
+    assert BOT_TOKEN not in caplog.text + str(lines)
+    assert issue.notes == []
+    assert [one for one in sent if not one.startswith("GET")] == ["POST /api/graphql"]
 
 
 # Own events

@@ -1,6 +1,6 @@
 """The behavior that all API requests share: tokens, rate limits, parameters, errors."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -87,6 +87,13 @@ def test_members_have_an_access_level(alice: httpx.Client) -> None:
     members = [alice.get(f"/projects/71/members/all/{number}").json() for number in (1, 2, 3, 4)]
     levels = {member["username"]: member["access_level"] for member in members}
     assert levels == {"root": 50, "alice": 40, "bob": 10, "playground-bot": 30}
+
+
+def test_a_token_describes_itself(connect: Connect) -> None:
+    token = connect(BOT_TOKEN).get("/personal_access_tokens/self").json()
+    assert (token["user_id"], token["scopes"], token["active"]) == (4, ["api"], True)
+    left = date.fromisoformat(token["expires_at"]) - datetime.now(UTC).date()
+    assert left.days in (364, 365)
 
 
 def test_graphql_returns_the_current_user(sandbox: Sandbox, connect: Connect) -> None:
