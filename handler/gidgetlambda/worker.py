@@ -87,17 +87,22 @@ class Worker:
         names = (evaluation.handler for evaluation in evaluations)
         return dict(zip(names, outcomes, strict=True))
 
-    async def run(self, event: Event, evaluation: Evaluation, *, time_limit: float) -> Outcome:
+    async def run(
+        self, event: Event, evaluation: Evaluation, *, time_limit: float, received: float
+    ) -> Outcome:
         """Run one handler on an event.
 
         Args:
             event: The event.
             evaluation: The handler's route, which matched.
             time_limit: The time that the handler may take, in seconds.
+            received: The time of the delivery, in seconds since the epoch.
         """
         gl = self._gitlab()
         # In a separate asyncio task: a handler that cancels its task must not end the function.
-        running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
+        running = asyncio.create_task(
+            self._run_in_time(event, evaluation, gl, time_limit, received)
+        )
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError:
@@ -111,7 +116,9 @@ class Worker:
     async def _run_reported(self, event: Event, evaluation: Evaluation) -> Outcome:
         started = time.monotonic()
         try:
-            outcome = await self.run(event, evaluation, time_limit=self._time_limit)
+            outcome = await self.run(
+                event, evaluation, time_limit=self._time_limit, received=time.time()
+            )
         except asyncio.CancelledError as cancelled:
             # All runs were cancelled together; `gather` raises it.
             outcome = Outcome("failed", "it was cancelled", cancelled)
@@ -122,12 +129,17 @@ class Worker:
         return outcome
 
     async def _run_in_time(
-        self, event: Event, evaluation: Evaluation, gl: GitLabAPI, time_limit: float
+        self,
+        event: Event,
+        evaluation: Evaluation,
+        gl: GitLabAPI,
+        time_limit: float,
+        received: float,
     ) -> Outcome:
         limit = asyncio.timeout(time_limit)
         try:
             async with limit:
-                return await self._attempt(event, evaluation, gl)
+                return await self._attempt(event, evaluation, gl, received)
         except (Exception, SystemExit, asyncio.CancelledError, BaseExceptionGroup) as error:
             if limit.expired():
                 return self._failed(
@@ -138,7 +150,9 @@ class Worker:
     def _failed(self, error: BaseException, gl: GitLabAPI) -> Outcome:
         return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
 
-    async def _attempt(self, event: Event, evaluation: Evaluation, gl: GitLabAPI) -> Outcome:
+    async def _attempt(
+        self, event: Event, evaluation: Evaluation, gl: GitLabAPI, received: float
+    ) -> Outcome:
         route = evaluation.route
         account = await self._whoami(gl)
         ignores_self = account.bot if self._ignore_self is None else self._ignore_self
@@ -153,6 +167,7 @@ class Worker:
                 user_id=account.user_id,
                 # If own events run, GitLab has to cut the chains.
                 event_uuid=None if ignores_self else event.event_uuid,
+                received=received,
             )
         )
         await evaluation.run(event, gl)

@@ -301,7 +301,7 @@ async def test_own_events_run_only_the_handlers_that_take_them(
         (Event(payloads.push(user_id=9), event="Push Hook"), True, False),
         (Event({"object_kind": "release"}, event="Release Hook"), True, False),
         (Event({"event_name": "user_add_to_group", "user_id": 2}, event="Member Hook"), 1, False),
-        (commented(f"x {MARKER}", {"id": 3}, author_id=2, action="update"), False, True),
+        (commented(f"x\n\n{MARKER}", {"id": 3}, author_id=2, action="update"), False, True),
         (commented(f"{MARKER} x", ALICE), False, False),
         (commented(f"Forged\n\n{MARKER}", BOB), False, False),
         (Event({"object_kind": "note", "object_attributes": None}, event="Note Hook"), True, False),
