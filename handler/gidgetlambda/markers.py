@@ -92,7 +92,7 @@ def find(text: object) -> str | None:
 def below(text: str) -> str:
     """Return the text below the marker of a note, which somebody added."""
     match = MARKER.search(text)
-    return text[match.end() :].rstrip() if match else ""
+    return strip(text[match.end() :]).rstrip() if match else ""
 
 
 def without(text: str) -> str:
