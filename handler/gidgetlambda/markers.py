@@ -19,7 +19,6 @@ MARKER = re.compile(r"^<!-- gidgetlambda ([0-9a-f]{32}) -->[ \t\r]*$", re.MULTIL
 ANY_MARKER = re.compile(r"<!-- gidgetlambda [0-9a-f]{32} -->")
 
 TEXT_LIMIT = 1_000_000  # characters of a note; GitLab refuses more
-CLOSING_RESERVE = 200  # characters, for closing the block that a shortened text leaves open
 
 # GitLab creates no note from a text that consists of these. `shrug`, `tableflip` and `cc` are not
 # among them, since GitLab leaves a text in their place. As of 2026-11-26:
@@ -64,11 +63,12 @@ def mark(text: str, identity: str, *, below: str = "") -> str:
         below: A text to keep below the marker.
     """
     marker = f"<!-- gidgetlambda {identity} -->{below}"
-    text = strip(text).rstrip()
+    text = strip(text)[:TEXT_LIMIT].rstrip()
     marked = _append(text, marker)
-    if len(marked) > TEXT_LIMIT:
-        length = max(0, TEXT_LIMIT - len(marker) - CLOSING_RESERVE)
-        marked = _append(f"{text[:length].rstrip()}…", marker)
+    # A shortened text may leave another block open.
+    while text and (excess := len(marked) - TEXT_LIMIT) > 0:
+        text = text[: -excess - 1]
+        marked = _append(f"{text}…", marker)
     return marked
 
 

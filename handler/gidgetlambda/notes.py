@@ -173,10 +173,13 @@ class Notes:
         path = urlsplit(url)._replace(query="").geturl().rstrip("/")
         if method == "POST" and ISSUABLES.search(path):
             url, data = _with_description(url, data)
-        rewrite = await self._rewriting(method, path, identity) if _has_text(url, data) else strip
-        answer = await self._requests.send(method, *rewritten(url, data, rewrite))
-        if method == "POST" and NOTES.search(path):
-            answer = await self._mark_created(path, answer, identity)
+        if _texts(url, data):
+            rewrite = await self._rewriting(method, path, identity)
+            url, data = rewritten(url, data, rewrite)
+        answer = await self._requests.send(method, url, data)
+        marked = any(markers.find(text) for text in _texts(url, data))
+        if method == "POST" and NOTES.search(path) and not marked:
+            await self._mark_created(path, answer, identity)
         return without_markers(answer)
 
     def _distinction(self, path: str, key: str | None, text: str) -> tuple[str, str]:
@@ -203,7 +206,8 @@ class Notes:
         if len(found) < 2:
             return created
         # Another run created one at the same time. GitLab does not name a new comment on a commit.
-        newest = f"{path}/notes/{created['id']}" if "id" in created else found[-1].path
+        created_id = created.get("id") if isinstance(created, dict) else None
+        newest = f"{path}/notes/{created_id}" if created_id else found[-1].path
         if newest == found[0].path:
             return created
         await self._delete(newest)
@@ -270,19 +274,15 @@ class Notes:
                 return lambda name, text: _replaced(present.get(name), text)
         return strip
 
-    async def _mark_created(self, path: str, answer: Any, identity: str) -> Any:
+    async def _mark_created(self, path: str, answer: Any, identity: str) -> None:
         """Add the marker to a note that GitLab created from quick actions that it did not know."""
         url, note = path, answer
         if path.endswith("/discussions") and (notes := _notes_of(answer)):
             url, note = f"{path}/{answer.get('id')}/notes", notes[0]
-        if not url.endswith("/notes") or not isinstance(note, dict) or "id" not in note:
-            return answer
-        text = note.get("body")
-        if not isinstance(text, str) or markers.find(text) is not None:
-            return answer
-        marked = {"body": markers.mark(text, identity)}
-        await self._requests.send("PUT", f"{url}/{note['id']}", marked)
-        return answer
+        text = note.get("body") if isinstance(note, dict) else None
+        if url.endswith("/notes") and isinstance(text, str) and "id" in note:
+            marked = {"body": markers.mark(text, identity)}
+            await self._requests.send("PUT", f"{url}/{note['id']}", marked)
 
     def _is_own(self, item: Any) -> bool:
         """Return whether the account is the author of a note, an issue or a merge request."""
@@ -350,8 +350,9 @@ def _marking(fields: Collection[str], identity: str, path: str = "") -> Rewrite:
     """
 
     def rewrite(name: str, text: str) -> str:
+        text = markers.strip(text)
         if name not in fields or (path and markers.creates_no_note(text, path)):
-            return markers.strip(text)
+            return text
         return markers.mark(text, identity)
 
     return rewrite
@@ -365,9 +366,11 @@ def _replaced(present: object, text: str) -> str:
     return markers.mark(text, identity, below=markers.below(str(present)))
 
 
-def _has_text(url: str, data: Any) -> bool:
-    names = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
-    return not TEXT_FIELDS.isdisjoint(names | set(data if isinstance(data, dict) else ()))
+def _texts(url: str, data: Any) -> list[str]:
+    """Return the texts in a request."""
+    fields = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    fields += data.items() if isinstance(data, dict) else ()
+    return [text for name, text in fields if name in TEXT_FIELDS and isinstance(text, str)]
 
 
 def _with_description(url: str, data: Any) -> tuple[str, Any]:

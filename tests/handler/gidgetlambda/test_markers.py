@@ -92,7 +92,7 @@ def test_finds_no_marker_elsewhere(text: object) -> None:
         "a" * markers.TEXT_LIMIT,
         "a" * (markers.TEXT_LIMIT - 10),
         "```\n" + "a\n" * markers.TEXT_LIMIT,
-        "`" * 190 + "\n" + "a" * markers.TEXT_LIMIT,
+        "`" * 900_000 + "a",
     ],
     ids=lambda text: text[:5],
 )
@@ -101,7 +101,7 @@ def test_a_marked_text_stays_within_gitlabs_limit(text: str) -> None:
         marked = markers.mark(text, IDENTITY, below=below)
         assert len(marked) <= markers.TEXT_LIMIT
         assert marked.endswith(f"{MARKER}{below}")
-        assert len(marked) > markers.TEXT_LIMIT - 1_000
+        assert len(marked) > markers.TEXT_LIMIT - 1_000 or text.startswith("`````")
 
 
 # Quick actions

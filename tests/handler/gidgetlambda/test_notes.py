@@ -370,7 +370,7 @@ async def test_an_edit_of_somebodys_note_adds_no_marker(in_process: Sandbox, iss
 async def test_quick_actions_alone_create_no_note(gl: GitLabAPI, issue: Issue, path: str) -> None:
     await gl.comment(path, "/CLOSE\r\n")
     await gl.comment(path, "/label ~bug", update=True)
-    await gl.post(f"{path}/notes", data={"body": "/unlabel ~bug"})
+    await gl.post(f"{path}/notes", data={"body": f"{MARKER}\n/unlabel ~bug"})
     assert issue.state == "closed"
     assert bodies_on(issue) == []
 
