@@ -164,7 +164,7 @@ class Consumer:
             worker = self._runtime.worker
         except SettingsError as error:
             return Outcome("failed", self._runtime.redactor.error(error), error)
-        return await worker.run(task.event, matched, time_limit=time_limit)
+        return await worker.run(task.event, matched, time_limit=time_limit, received=task.received)
 
     async def _retry_or_park(
         self, task: Task, message: ReceivedMessage, failed: Outcome

@@ -40,15 +40,18 @@ PUSH_KINDS = ("push", "tag_push", "repository_update")
 # The subjects of notes and emojis: each one's key in the payload and collection in the API.
 NOTEABLES = {
     "issue": "issues",
+    "work_item": "issues",
     "merge_request": "merge_requests",
     "commit": "repository/commits",
     "snippet": "snippets",
+    "project_snippet": "snippets",
 }
 
 MISSING_EVENT = "X-Gitlab-Event is missing: only GitLab's webhooks are accepted"
 
 PLAIN_ID = re.compile(r"[\x21-\x7e]{1,128}")
 COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
+DISCUSSION_ID = re.compile(r"[0-9a-f]{1,64}")
 
 
 class Event:
@@ -265,9 +268,24 @@ class Event:
         target = self.target_path
         if target is None or "/repository/commits/" in target:
             return None
-        note = self.object_attributes if self.kind == "note" else _part(self.data, "note")
-        note_id = _number(note, "id")
+        note_id = _number(self._note, "id")
         return target if note_id is None else f"{target}/notes/{note_id}"
+
+    @property
+    def internal(self) -> bool:
+        """Whether the event is about an internal note; older GitLabs call it confidential."""
+        return True in (_field(self._note, "internal"), _field(self._note, "confidential"))
+
+    @property
+    def discussion_id(self) -> str | None:
+        """The ID of the discussion that the event's note belongs to."""
+        text = _text(self.object_attributes, "discussion_id") if self.kind == "note" else None
+        return text if text is not None and DISCUSSION_ID.fullmatch(text) else None
+
+    @property
+    def _note(self) -> dict[str, Any]:
+        """The note that the event is about, or that an emoji is on."""
+        return self.object_attributes if self.kind == "note" else _part(self.data, "note")
 
     @property
     def _project(self) -> dict[str, Any]:

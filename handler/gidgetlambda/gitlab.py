@@ -8,19 +8,18 @@ https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/graphql/
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from . import markers, notes, settings
-from .errors import BadRequest, GitLabException, HTTPException, NoTarget
+from . import notes, settings
+from .errors import BadRequest, GitLabException, HTTPException, NoTarget, RateLimitExceeded
 from .rate_limit import RateLimit
 from .response import create_headers, decipher_graphql_response, decipher_response
 from .transport import Transport, without_secrets
@@ -37,6 +36,9 @@ Cache: TypeAlias = MutableMapping[str, tuple[str | None, str | None, Any, str | 
 GRAPHQL_TEXT = re.compile(r'"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#[^\r\n]*')
 
 NO_DATA = b""  # None is a value of JSON, so it cannot stand for "no body"
+
+# GitLab stores an emoji under its first name.
+EMOJI_ALIASES = {"+1": "thumbsup", "-1": "thumbsdown"}
 
 
 class GitLabAPI:
@@ -80,7 +82,7 @@ class GitLabAPI:
         self._cache = cache
         self._origin: Origin | None = None
         self._me: Account | None = None
-        self._replies = itertools.count(1)
+        self._run: notes.Notes | None = None
 
     def __repr__(self) -> str:
         return f"<GitLabAPI {self.requester!r} at {without_secrets(httpx.URL(self._base_url))}>"
@@ -89,6 +91,7 @@ class GitLabAPI:
         """Make further requests for a handler's run: its notes get markers and are posted once."""
         self._origin = origin
         self._me = me
+        self._run = notes.Notes(self, origin)
 
     def limit_time(self, request_timeout: float, time_left: float) -> None:
         """Limit the time of further requests.
@@ -167,20 +170,17 @@ class GitLabAPI:
 
     async def post(self, url: str, params: Mapping[str, Any] | None = None, *, data: Any) -> Any:
         """POST `data` as JSON; `b""` sends no body."""
-        answer, _ = await self._request("POST", url, params, data)
-        return answer
+        return await self._write("POST", url, params, data)
 
     async def put(
         self, url: str, params: Mapping[str, Any] | None = None, *, data: Any = NO_DATA
     ) -> Any:
         """PUT `data` as JSON."""
-        answer, _ = await self._request("PUT", url, params, data)
-        return answer
+        return await self._write("PUT", url, params, data)
 
     async def patch(self, url: str, params: Mapping[str, Any] | None = None, *, data: Any) -> Any:
         """PATCH with `data` as JSON."""
-        answer, _ = await self._request("PATCH", url, params, data)
-        return answer
+        return await self._write("PATCH", url, params, data)
 
     async def delete(
         self, url: str, params: Mapping[str, Any] | None = None, *, data: Any = NO_DATA
@@ -214,7 +214,13 @@ class GitLabAPI:
             raise
 
     async def comment(
-        self, target_path: str, body: str, *, key: str = "", update: bool = False
+        self,
+        target_path: str,
+        body: str,
+        *,
+        key: str | None = None,
+        update: bool = False,
+        internal: bool | None = None,
     ) -> Any:
         """Comment on a target at most once; return the note.
 
@@ -223,47 +229,122 @@ class GitLabAPI:
 
         Args:
             target_path: A path like `Event.target_path`: "/projects/1/issues/23".
-            body: The text, in Markdown.
-            key: Distinguishes several comments of one handler on one target.
-            update: Keep one note of this handler on the target across deliveries, and edit it.
+            body: The text, in Markdown. More than a million characters are cut.
+            key: Identifies the note among those of this handler on the target. By default, the text
+                does: a text that can differ between tries (a time, a count) needs a key.
+            update: Keep one note of this handler, target and key across deliveries, and edit it.
+            internal: Whether only members of the project see the note.
 
         Raises:
             GitLabException: `update` is used in a script.
             TypeError: The target is not a path.
+            ValueError: The run used the key before on this target, or the target accepts no
+                internal notes.
         """
         if not isinstance(target_path, str):
             raise TypeError(
                 f"the target of a comment is a path, not {target_path!r}: check event.target_path, "
                 "which is None for an event without a target, or use gl.reply"
             )
-        path = target_path.rstrip("/")
-        if self._origin is not None:
-            run = notes.Notes(self, self._origin)
-            return await run.comment(path, body, key=key, update=update)
+        path = f"/{target_path.strip('/')}"
+        if self._run is not None:
+            return await self._run.comment(
+                path, body, key=key, update=update, internal=bool(internal)
+            )
         if update:
             raise GitLabException(
                 "comment(update=True) needs a handler's run: omit `update` in a script"
             )
-        return await notes.create(self, path, body)
+        url, data = notes.new_note(path, body, internal=bool(internal))
+        return await self.post(url, data=data)
 
-    async def reply(self, event: Event, body: str, *, key: str = "") -> Any:
+    async def reply(
+        self,
+        event: Event,
+        body: str,
+        *,
+        key: str | None = None,
+        internal: bool | None = None,
+        thread: bool = False,
+    ) -> Any:
         """Comment at most once on the event's subject; return the note.
 
         Args:
             event: The event.
             body: The text, in Markdown.
-            key: As for `comment`; by default, the number of this call in the handler's run.
+            key: As for `comment`.
+            internal: Whether only members of the project see the note. By default, an answer to an
+                internal note is internal.
+            thread: Answer in the discussion of the event's note; without one, comment as usual.
 
         Raises:
             NoTarget: The event has no subject that can be commented on. The run ends as `ignored`.
+            ValueError: As for `comment`, or the answer is internal in a public discussion.
         """
-        ordinal = f"reply {next(self._replies)}"
-        if event.target_path is None:
+        path = event.target_path
+        if path is None:
             raise NoTarget(
                 f"a {event.event!r} event has no subject that can be commented on: "
                 "to comment elsewhere, name the target: gl.comment(path, …)"
             )
-        return await self.comment(event.target_path, body, key=key or ordinal)
+        if thread and event.discussion_id is not None:
+            if internal and not event.internal:
+                raise ValueError("an answer in a public discussion cannot be internal")
+            path = f"{path}/discussions/{event.discussion_id}"
+            internal = False  # GitLab makes the answer as internal as the discussion
+        return await self.comment(
+            path, body, key=key, internal=event.internal if internal is None else internal
+        )
+
+    async def open_issue(
+        self, project: int | str, title: str, description: str, *, key: str
+    ) -> Any:
+        """Open an issue at most once; return the issue.
+
+        In a handler's run, the issue is found again by the marker in its description. In a script,
+        each call opens an issue.
+
+        https://docs.gitlab.com/api/issues/#create-an-issue
+
+        Args:
+            project: The project's ID or full path.
+            title: The title.
+            description: The text, in Markdown.
+            key: Identifies the issue among those that this handler opens in the project for one
+                delivery.
+
+        Raises:
+            ValueError: The run used the key before in this project.
+        """
+        path = f"/projects/{quote(unquote(str(project)), safe='')}/issues"
+        data = {"title": title, "description": description}
+        if self._run is not None:
+            return await self._run.open_issue(path, data, key=key)
+        return await self.post(path, data=data)
+
+    async def add_labels(self, event: Event, *names: str) -> Any:
+        """Add labels to the event's issue or merge request, and keep its other labels.
+
+        Returns:
+            The issue or merge request, `None` without a name.
+
+        Raises:
+            NoTarget: The event has no issue or merge request.
+            ValueError: A name contains a comma.
+        """
+        return await self._change_labels("add_labels", event, names)
+
+    async def remove_labels(self, event: Event, *names: str) -> Any:
+        """Remove labels from the event's issue or merge request, and keep its other labels.
+
+        Returns:
+            The issue or merge request, `None` without a name.
+
+        Raises:
+            NoTarget: The event has no issue or merge request.
+            ValueError: A name contains a comma.
+        """
+        return await self._change_labels("remove_labels", event, names)
 
     async def react(self, event: Event, name: str) -> Any:
         """Award an emoji to the event's note, else to its subject.
@@ -285,22 +366,26 @@ class GitLabAPI:
             raise NoTarget(
                 f"a {event.event!r} event has no subject that an emoji can be awarded to"
             )
+        path = f"{event.awardable_path}/award_emoji"
         try:
-            return await self.post(f"{event.awardable_path}/award_emoji", data={"name": name})
-        except BadRequest as error:
-            if "already been taken" in str(error):
+            return await self.post(path, data={"name": name})
+        except RateLimitExceeded:
+            raise
+        except BadRequest:
+            # The message of a repeated award is in the language of the account.
+            if await self._has_awarded(path, name):
                 return None
             raise
 
     async def send(self, method: str, url: str, data: Any) -> Any:
-        """Send a request without adding a marker; return the data of the answer.
+        """Send a request with its texts as they are; return the data of the answer.
 
         Args:
             method: The method in capitals.
             url: Relative to the API, or absolute.
             data: The body, sent as JSON; `b""` sends none.
         """
-        answer, _ = await self._request(method, url, data=data, add_marker=False)
+        answer, _ = await self._request(method, url, data=data)
         return answer
 
     def format_url(self, url: str, params: Mapping[str, Any] | None = None) -> str:
@@ -324,19 +409,43 @@ class GitLabAPI:
         """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
+    async def _write(
+        self, method: str, url: str, params: Mapping[str, Any] | None, data: Any
+    ) -> Any:
+        """Send a request whose texts may need a marker, and must not contain another one."""
+        url = self.format_url(url, params)
+        if self._run is not None:
+            return await self._run.write(method, url, data)
+        return await self.send(method, *notes.rewritten(url, data, notes.strip))
+
+    async def _change_labels(self, change: str, event: Event, names: tuple[str, ...]) -> Any:
+        path = event.target_path
+        if path is None or event.iid is None:
+            raise NoTarget(f"a {event.event!r} event has no issue or merge request to label")
+        if any("," in name for name in names):
+            raise ValueError(f"the name of a label cannot contain a comma: {names}")
+        return await self.put(path, data={change: ",".join(names)}) if names else None
+
+    async def _has_awarded(self, path: str, name: str) -> bool:
+        """Return whether the account has awarded an emoji; the path is that of the awards."""
+        user_id = self._origin.user_id if self._origin else (await self.getitem("/user"))["id"]
+        names = (name, EMOJI_ALIASES.get(name))
+        async for award in self.getiter(path, {"per_page": 100}):
+            user = award.get("user") if isinstance(award, dict) else None
+            own = isinstance(user, dict) and user.get("id") == user_id
+            if own and award.get("name") in names:
+                return True
+        return False
+
     async def _request(
         self,
         method: str,
         url: str,
         params: Mapping[str, Any] | None = None,
         data: Any = NO_DATA,
-        *,
-        add_marker: bool = True,
     ) -> tuple[Any, str | None]:
         """Send one request; return its data and the next page's URL."""
         url = self.format_url(url, params)
-        if self._origin is not None and add_marker:
-            url, data = markers.mark_request(method, url, data, self._origin.note_identity)
         headers, body = self._encode(data)
         cached = self._cached(method, url, headers) if body == NO_DATA else None
         if self.rate_limit is not None:

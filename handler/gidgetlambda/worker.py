@@ -112,6 +112,7 @@ class Worker:
         evaluation: Evaluation,
         *,
         time_limit: float,
+        received: float,
         request_timeout: float = QUEUED_REQUEST_TIMEOUT,
     ) -> Outcome:
         """Run one handler on an event.
@@ -121,11 +122,14 @@ class Worker:
             evaluation: The handler's route, which matched.
             time_limit: The time that the handler may take, in seconds.
             request_timeout: The time that one request may take unless the bot's options say it.
+            received: The time of the delivery, in seconds since the epoch.
         """
         gl = self._gitlab()
         gl.limit_time(self._request_timeout or request_timeout, time_limit)
         # In a separate asyncio task: a handler that cancels its task must not end the function.
-        running = asyncio.create_task(self._run_in_time(event, evaluation, gl, time_limit))
+        running = asyncio.create_task(
+            self._run_in_time(event, evaluation, gl, time_limit, received)
+        )
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError:
@@ -152,6 +156,7 @@ class Worker:
                 event,
                 evaluation,
                 time_limit=self._time_limit,
+                received=time.time(),
                 request_timeout=INLINE_REQUEST_TIMEOUT,
             )
         except asyncio.CancelledError as cancelled:
@@ -170,12 +175,17 @@ class Worker:
         return outcome
 
     async def _run_in_time(
-        self, event: Event, evaluation: Evaluation, gl: GitLabAPI, time_limit: float
+        self,
+        event: Event,
+        evaluation: Evaluation,
+        gl: GitLabAPI,
+        time_limit: float,
+        received: float,
     ) -> Outcome:
         limit = asyncio.timeout(time_limit)
         try:
             async with limit:
-                return await self._attempt(event, evaluation, gl)
+                return await self._attempt(event, evaluation, gl, received)
         except (Exception, SystemExit, asyncio.CancelledError, BaseExceptionGroup) as error:
             if limit.expired():
                 return self._failed(
@@ -192,7 +202,9 @@ class Worker:
             error = rest.exceptions[0]
         return Outcome("failed", self._redactor.error(error), error, gl.unanswered_write)
 
-    async def _attempt(self, event: Event, evaluation: Evaluation, gl: GitLabAPI) -> Outcome:
+    async def _attempt(
+        self, event: Event, evaluation: Evaluation, gl: GitLabAPI, received: float
+    ) -> Outcome:
         route = evaluation.route
         account = await self._whoami(gl)
         ignores_self = account.bot if self._ignore_self is None else self._ignore_self
@@ -205,6 +217,7 @@ class Worker:
                 delivery_id=event.delivery_id,
                 handler=route.identity,
                 user_id=account.user_id,
+                received=received,
             ),
             me=account,
         )

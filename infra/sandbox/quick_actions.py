@@ -13,7 +13,7 @@ from .state import Edit, Issuable, Issue, User
 _LABELLING = ("label", "labels", "relabel", "unlabel", "remove_label")
 KNOWN = {"assign", "close", "confidential", "reopen", "title", "unassign", *_LABELLING}
 
-_COMMAND = re.compile(r"^/(?P<name>[a-z_]+)(?:[ \t]+(?P<argument>.*?))?[ \t]*$")
+_COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?: +(?P<argument>.*?))?\s*\Z", re.IGNORECASE)
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _LABEL = re.compile(r'~"(?P<quoted>[^"]+)"|~(?P<plain>[^\s~,]+)')
 _USER = re.compile(r"@(?P<username>[\w.-]+)")
@@ -39,16 +39,20 @@ class QuickAction:
 
 
 def extract(text: str) -> tuple[str, list[QuickAction]]:
-    """Return the text without its quick actions, and the quick actions outside code blocks."""
+    """Return the text without its quick actions, and the quick actions outside code blocks.
+
+    Like GitLab, it removes carriage returns.
+    """
     kept: list[str] = []
     found: list[QuickAction] = []
     in_code = False
-    for line in text.splitlines():
+    text = text.replace("\r", "")
+    for line in text.split("\n"):
         if _FENCE.match(line):
             in_code = not in_code
         match = None if in_code else _COMMAND.match(line)
-        if match and match["name"] in KNOWN:
-            found.append(QuickAction(match["name"], match["argument"] or ""))
+        if match and match["name"].lower() in KNOWN:
+            found.append(QuickAction(match["name"].lower(), match["argument"] or ""))
         else:
             kept.append(line)
     if not found:

@@ -17,8 +17,8 @@ PACKAGE = Path(gidgetlambda.__file__).parent
 PLUGINS = "gidgetlambda.plugins"
 
 WITHOUT_IO = {
-    *("delivery", "errors", "event", "markers", "outcome", "rate_limit", "registration"),
-    *("response", "retries", "router", "router_settings", "task"),
+    *("delivery", "errors", "event", "markdown", "markers", "outcome", "rate_limit"),
+    *("registration", "response", "retries", "router", "router_settings", "task"),
 }
 DOING_IO = {
     *("asyncio", "httpx", "logging", "os", "pathlib.Path", "random", "socket", "ssl"),

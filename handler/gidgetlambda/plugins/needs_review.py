@@ -24,5 +24,4 @@ router = Router(name="needs_review", settings=Settings())
 @router.register("Merge Request Hook", action="open")
 async def merge_request_opened(event: Event, gl: GitLabAPI, settings: Settings) -> None:
     """Add the label to the merge request."""
-    if event.target_path is not None:
-        await gl.put(event.target_path, data={"add_labels": settings.label})
+    await gl.add_labels(event, settings.label)

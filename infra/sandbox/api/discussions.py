@@ -13,10 +13,11 @@ from ..state import Note
 from .call import COMMIT, ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
 from .errors import not_found
-from .notes import post
+from .notes import delete, post, update
 
 _DISCUSSIONS = [f"{path}/discussions" for path in (ISSUE, MERGE_REQUEST, SNIPPET, COMMIT)]
 _DISCUSSION = [f"{path}/{{discussion_id}}" for path in _DISCUSSIONS]
+_NOTE = [f"{path}/notes/{{note_id}}" for path in _DISCUSSION]
 
 
 @endpoint("POST", *_DISCUSSIONS)
@@ -48,4 +49,7 @@ def _find(call: Call) -> list[Note]:
 
 
 index(*_DISCUSSIONS, find=_discussions, entity=entities.discussion)
+show(*_NOTE, find=lambda call: call.note, entity=entities.note)
+endpoint("PUT", *_NOTE)(update)
+endpoint("DELETE", *_NOTE)(delete)
 show(*_DISCUSSION, find=_find, entity=entities.discussion)

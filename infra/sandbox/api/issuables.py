@@ -36,6 +36,11 @@ _FILTERS: dict[str, tuple[Callable[[Params, str], Any], Callable[[Any, Any], boo
         Params.text,
         lambda each, value: value.lower() in f"{each.title}\n{each.description}".lower(),
     ),
+    "author_id": (
+        lambda params, name: params.number(name, 0) or None,
+        lambda each, value: each.author.id == value,
+    ),
+    "created_after": (Params.moment, lambda each, value: each.created_at >= value),
     "author_username": (Params.text, lambda each, value: each.author.username == value),
 }
 _BRANCH_FILTERS = {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -46,6 +47,10 @@ class Params:
 
     def number(self, name: str, default: int) -> int:
         return self._converted(name, int, default)
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a time; GitLab takes one without a zone for UTC."""
+        return self._converted(name, _moment, None)
 
     def flag(self, name: str, default: _D) -> bool | _D:
         return self._converted(name, lambda value: _FLAGS[str(value).lower()], default)
@@ -110,6 +115,11 @@ def _text(value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise TypeError("neither a string nor a number")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _moment(value: Any) -> datetime:
+    time = datetime.fromisoformat(_text(value))
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _list(value: Any) -> list[Any]:

@@ -261,7 +261,15 @@ FORK_PIPELINE = PIPELINE | {"merge_request": {"iid": 7, "target_project_id": 71}
             "/notes/1001",
         ),
         (payloads.note(snippet={"id": 53}), "/projects/71/snippets/53", "/notes/1001"),
+        (payloads.note(work_item={"iid": 23}), "/projects/71/issues/23", "/notes/1001"),
+        (payloads.note(project_snippet={"id": 53}), "/projects/71/snippets/53", "/notes/1001"),
         (EMOJI, "/projects/71/issues/23", ""),
+        (EMOJI | {"issue": None, "work_item": {"iid": 9}}, "/projects/71/issues/9", ""),
+        (
+            EMOJI | {"issue": None, "project_snippet": {"id": 5}, "note": {"id": 8}},
+            "/projects/71/snippets/5",
+            "/notes/8",
+        ),
         (EMOJI | {"note": {"id": 5}}, "/projects/71/issues/23", "/notes/5"),
         (PIPELINE, "/projects/5/merge_requests/7", ""),
         (FORK_PIPELINE, "/projects/71/merge_requests/7", ""),
@@ -270,6 +278,42 @@ FORK_PIPELINE = PIPELINE | {"merge_request": {"iid": 7, "target_project_id": 71}
 def test_target_path_and_awardable_path(data: Json, target: str, award: str) -> None:
     event = event_of(data)
     assert (event.target_path, event.awardable_path) == (target, target + award)
+
+
+def noted(**attributes: Any) -> Json:
+    data = payloads.note()
+    data["object_attributes"] |= attributes
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "internal"),
+    [
+        (noted(), False),
+        (noted(internal=None), False),
+        (noted(internal="true"), False),
+        (noted(internal=True), True),
+        (noted(confidential=True), True),
+        (EMOJI | {"note": {"id": 5, "internal": True}}, True),
+        (payloads.issue(confidential=True), False),
+    ],
+)
+def test_internal_is_about_the_note(data: Json, internal: bool) -> None:
+    assert event_of(data).internal is internal
+
+
+@pytest.mark.parametrize(
+    ("data", "discussion"),
+    [
+        (noted(discussion_id="6a9c"), "6a9c"),
+        (noted(discussion_id="../user"), None),
+        (noted(discussion_id=5), None),
+        (noted(), None),
+        (payloads.issue(discussion_id="6a9c"), None),
+    ],
+)
+def test_discussion_id_is_a_hash_of_a_note(data: Json, discussion: str | None) -> None:
+    assert event_of(data).discussion_id == discussion
 
 
 def test_a_commit_accepts_comments_and_no_emoji() -> None:

@@ -11,6 +11,7 @@ from gidgetlambda import (
     GitLabAPI,
     GitLabBroken,
     GitLabException,
+    HTTPException,
     NoTarget,
     QueryError,
     RedirectionException,
@@ -291,18 +292,7 @@ def opened(issue: Issue) -> Event:
     return Event(payloads.issue(iid=issue.iid), event="Issue Hook", delivery_id="d-1")
 
 
-async def test_each_reply_of_a_run_is_posted_once(in_process: Sandbox) -> None:
-    issue = in_process.open_issue("A bug")
-    for _ in range(2):
-        gl = for_run(sandbox_api(in_process))
-        await gl.reply(opened(issue), "Hello")
-        await gl.reply(opened(issue), "Hello")
-        await gl.reply(opened(issue), "With a key", key="greeting")
-    texts = [note.body.partition("\n")[0] for note in issue.notes]
-    assert texts == ["Hello", "Hello", "With a key"]
-
-
-async def test_reply_and_react_raise_without_a_target() -> None:
+async def test_reply_react_and_labels_raise_without_a_target() -> None:
     gitlab = ScriptedGitLab(answer())
     push = Event(payloads.push(), event="Push Hook")
     with pytest.raises(NoTarget, match="'Push Hook' event has no subject that can be commented"):
@@ -311,6 +301,10 @@ async def test_reply_and_react_raise_without_a_target() -> None:
         await gitlab.api().react(push, "thumbsup")
     with pytest.raises(TypeError, match=r"a path, not None: check event\.target_path"):
         await gitlab.api().comment(push.target_path, "Hello")  # type: ignore[arg-type]
+    snippet = Event(payloads.note(snippet={"id": 5}), event="Note Hook")
+    for event in (push, snippet):
+        with pytest.raises(NoTarget, match="no issue or merge request to label"):
+            await gitlab.api().add_labels(event, "bug")
     assert gitlab.requests == []
 
 
@@ -326,3 +320,54 @@ async def test_react_awards_an_emoji_once(gl: GitLabAPI, in_process: Sandbox) ->
 async def test_react_raises_for_an_unknown_emoji(gl: GitLabAPI, in_process: Sandbox) -> None:
     with pytest.raises(BadRequest, match="not a valid emoji name"):
         await gl.react(opened(in_process.open_issue("A bug")), "no such emoji")
+
+
+AWARD = {"name": "thumbsup", "user": {"id": 4}}
+
+
+@pytest.mark.parametrize(
+    ("name", "awards", "found"),
+    [
+        ("thumbsup", [AWARD], True),
+        ("thumbsup", [None, {}, {"name": "thumbsup", "user": None}, AWARD], True),
+        ("+1", [AWARD], True),
+        ("thumbsup", [AWARD | {"user": {"id": 2}}], False),
+        ("heart", [AWARD], False),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+async def test_react_finds_its_award_whatever_the_message(
+    status: int, name: str, awards: list[Any], found: bool
+) -> None:
+    event = Event(payloads.issue(), event="Issue Hook")
+    refusal = answer(status, {"message": "404 Award Emoji Name ist bereits vergeben"})
+    for in_run in (True, False):
+        account = [] if in_run else [answer(200, {"id": 4})]
+        gl = ScriptedGitLab(refusal, *account, answer(200, awards)).api()
+        if in_run:
+            for_run(gl)
+        if found:
+            assert await gl.react(event, name) is None
+        else:
+            with pytest.raises(HTTPException, match="bereits vergeben"):
+                await gl.react(event, name)
+
+
+@pytest.mark.parametrize("kind", ["issue", "merge_request"])
+async def test_changes_labels_and_keeps_others(
+    gl: GitLabAPI, in_process: Sandbox, kind: str
+) -> None:
+    if kind == "issue":
+        target: Any = in_process.open_issue("A bug", labels=["kept"])
+        event = opened(target)
+    else:
+        target = in_process.open_merge_request("A change", labels=["kept"])
+        event = Event(payloads.merge_request(iid=target.iid), event="Merge Request Hook")
+        event.data["project"] = {"id": 71}
+    for _ in range(2):
+        await gl.add_labels(event, "a", "needs review", "b")
+        await gl.remove_labels(event, "b", "other")
+        assert await gl.add_labels(event) is None
+    assert {label.name for label in target.labels} == {"kept", "a", "needs review"}
+    with pytest.raises(ValueError, match="cannot contain a comma"):
+        await gl.remove_labels(event, "a,kept")

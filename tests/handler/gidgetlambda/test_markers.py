@@ -5,14 +5,7 @@ from gidgetlambda import markers
 
 IDENTITY = markers.identity("note", "delivery", "module:handler")
 MARKER = f"<!-- gidgetlambda {IDENTITY} -->"
-NOTES = "https://gitlab.example.com/api/v4/projects/71/issues/23/notes"
-
-
-def is_marked(text: str) -> bool:
-    return markers.find(text) == IDENTITY
-
-
-# Identities
+ISSUE, COMMIT, SNIPPET = "/projects/1/issues/2", "/x/repository/commits/abc", "/x/snippets/3"
 
 
 def test_identity_depends_on_each_part() -> None:
@@ -26,62 +19,50 @@ def test_identity_depends_on_each_part() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "marked"),
     [
-        "Thanks!",
-        "Thanks!\n\n",
-        "Two lines\nof text",
-        "/label ~bug\nand a word",
-        "/home/user is a path",
-        "\ud800",
-        "a" * 100_000,
+        ("Thanks!", f"Thanks!\n\n{MARKER}"),
+        ("Thanks!\n\n ", f"Thanks!\n\n{MARKER}"),
+        ("", MARKER),
+        ("Two\r\nlines", f"Two\nlines\n\n{MARKER}"),
+        ("```\ncode", f"```\ncode\n```\n\n{MARKER}"),
+        ("\ud800", f"\ud800\n\n{MARKER}"),
+        (f"Again\n\n{MARKER}", f"Again\n\n{MARKER}"),
+        (f"Above\n\n{MARKER}\nbelow", f"Above\n\n\nbelow\n\n{MARKER}"),
     ],
-    ids=lambda text: ascii(text)[:20],
+    ids=ascii,
 )
-def test_finds_the_marker_of_a_marked_text(text: str) -> None:
-    marked = markers.mark(text, IDENTITY)
-    assert marked.startswith(text.rstrip())
-    assert is_marked(marked)
-
-
-def test_finds_a_marker_before_trailing_white_space() -> None:
-    assert is_marked(f"Thanks!\n\n{MARKER}\r\n ")
-
-
-@pytest.mark.parametrize("text", ["", " \n ", "/close", "/label ~bug\n/close\n", "  /assign @bob "])
-def test_quick_actions_alone_get_no_marker(text: str) -> None:
-    assert markers.mark(text, IDENTITY) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "closing"),
-    [
-        ("```python\nprint()", "```"),
-        ("~~~\n```\n", "~~~"),
-        ("````\n```\ninside", "````"),
-        ("``` python\n``` not the end\n", "```"),
-        ("   ```\ntext", "```"),
-    ],
-)
-def test_closes_an_open_code_block_before_the_marker(text: str, closing: str) -> None:
-    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n{closing}\n\n{MARKER}"
+def test_appends_the_marker_as_the_last_line(text: str, marked: str) -> None:
+    assert markers.mark(text, IDENTITY) == marked
+    assert markers.find(marked) == IDENTITY
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "```\ncode\n```",
-        "~~~\ncode\n~~~~~",
-        "```\ncode\n```   ",
-        "``` is three backticks ```",
-        "```inline``` at the start of a line",
-        "    ```\n    an indented block",
-        "`` two ``",
-        "| a |\n|---|\n| b |\n",
+        MARKER,
+        f"{MARKER}{MARKER}",
+        f"/shrug {MARKER}",
+        f"> {MARKER}",
+        MARKER[:20] + MARKER + MARKER[20:],
+        MARKER.replace("gidget", "gid\rget"),
+        MARKER[:20] + MARKER.replace("->", "-\r>") + MARKER[20:],
     ],
+    ids=ascii,
 )
-def test_appends_the_marker_as_a_paragraph(text: str) -> None:
-    assert markers.mark(text, IDENTITY) == f"{text.rstrip()}\n\n{MARKER}"
+def test_removes_each_other_marker(text: str) -> None:
+    assert "gidgetlambda" not in markers.strip(f"before\n{text}\nafter").replace("\r", "")
+    assert markers.mark(text, "0" * 32).count("gidgetlambda") == 1
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n ", " \t", "\nA text that somebody added"])
+def test_finds_the_marker_on_a_line_of_its_own(ending: str) -> None:
+    text = f"Thanks!\n\n{MARKER}{ending}"
+    assert markers.find(text) == IDENTITY
+    assert markers.without(text).strip() == f"Thanks!{ending}".strip()
+    assert markers.mark("New", IDENTITY, below=markers.below(text)) == (
+        f"New\n\n{MARKER}{ending}".rstrip()
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,72 +74,66 @@ def test_appends_the_marker_as_a_paragraph(text: str) -> None:
         "Thanks!",
         f"> Thanks!\n> {MARKER}\n\nQuoted by somebody",
         f"{MARKER} and more",
+        *(f"a{separator}{MARKER}" for separator in "\u2028\f\x85\v\x1c"),
+        f" {MARKER}",
         MARKER.replace("gidgetlambda", "other"),
         MARKER.upper(),
         MARKER.replace(IDENTITY, "abc"),
     ],
+    ids=ascii,
 )
 def test_finds_no_marker_elsewhere(text: object) -> None:
     assert markers.find(text) is None
 
 
-def test_finds_the_last_of_two_markers() -> None:
-    other = markers.identity("other")
-    assert is_marked(markers.mark(f"somebody wrote <!-- gidgetlambda {other} -->", IDENTITY))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * markers.TEXT_LIMIT,
+        "a" * (markers.TEXT_LIMIT - 10),
+        "```\n" + "a\n" * markers.TEXT_LIMIT,
+        "`" * 900_000 + "a",
+    ],
+    ids=lambda text: text[:5],
+)
+def test_a_marked_text_stays_within_gitlabs_limit(text: str) -> None:
+    for below in ("", "\nbelow" * 100):
+        marked = markers.mark(text, IDENTITY, below=below)
+        assert len(marked) <= markers.TEXT_LIMIT
+        assert marked.endswith(f"{MARKER}{below}")
+        assert len(marked) > markers.TEXT_LIMIT - 1_000 or text.startswith("`````")
 
 
-# Requests that write notes
+# Quick actions
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "field"),
+    ("text", "path", "expected"),
     [
-        ("POST", "issues/23/notes", "body"),
-        ("POST", "issues/23/notes/", "body"),
-        ("PUT", "issues/23/notes/5", "body"),
-        ("POST", "merge_requests/7/notes", "body"),
-        ("POST", "merge_requests/7/discussions", "body"),
-        ("POST", "merge_requests/7/discussions/6a9c/notes", "body"),
-        ("PUT", "merge_requests/7/discussions/6a9c/notes/5", "body"),
-        ("POST", "merge_requests/7/draft_notes", "note"),
-        ("POST", "snippets/1/notes", "body"),
-        ("POST", "repository/commits/da1560/comments", "note"),
-        ("POST", "repository/commits/da1560/discussions", "body"),
+        ("", ISSUE, True),
+        (" \n ", ISSUE, True),
+        ("/close", ISSUE, True),
+        ("/CLOSE", ISSUE, True),
+        ("/label ~bug\n/close\n", ISSUE, True),
+        ("/label ~bug\r\n\r\n/close \r\n", ISSUE, True),
+        ("/cl\rose", ISSUE, True),
+        ("/lgtm needs a maintainer", ISSUE, False),
+        ("/tmp is full", ISSUE, False),
+        ("/home/user is a path", ISSUE, False),
+        ("/close/", ISSUE, False),
+        ("/close\ttoday", ISSUE, False),
+        ("  /close", ISSUE, False),
+        ("/shrug", ISSUE, False),
+        ("/tableflip", ISSUE, False),
+        ("/cc @alice", ISSUE, False),
+        ("/label ~bug\nand a word", ISSUE, False),
+        ("/label ~bug\x85/close\u2028x", ISSUE, True),
+        ("```\n/close\n```", ISSUE, False),
+        ("/close", SNIPPET, False),
+        ("/close", COMMIT, False),
+        ("/tag v1", COMMIT, True),
     ],
+    ids=ascii,
 )
-def test_marks_the_note_of_a_request(method: str, path: str, field: str) -> None:
-    url = f"https://gitlab.example.com/api/v4/projects/71/{path}"
-    given = {field: "Thanks!", "internal": True}
-    same_url, data = markers.mark_request(method, url, given, IDENTITY)
-    assert same_url == url
-    assert is_marked(data[field])
-    assert data["internal"] is True
-    assert given == {field: "Thanks!", "internal": True}
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "issues/23/notes"),
-        ("DELETE", "issues/23/notes/5"),
-        ("POST", "issues"),
-        ("PUT", "issues/23"),
-        ("POST", "issues/23/notes/5/award_emoji"),
-        ("POST", "releases"),
-    ],
-)
-def test_leaves_other_requests_unchanged(method: str, path: str) -> None:
-    url = f"https://gitlab.example.com/api/v4/projects/71/{path}"
-    data = {"body": "text", "note": "text"}
-    assert markers.mark_request(method, url, data, IDENTITY) == (url, data)
-
-
-@pytest.mark.parametrize("data", [b"", None, [1], "text", {"body": None}, {"body": 1}])
-def test_leaves_other_data_unchanged(data: object) -> None:
-    assert markers.mark_request("POST", NOTES, data, IDENTITY) == (NOTES, data)
-
-
-def test_marks_a_note_in_the_query() -> None:
-    url, _ = markers.mark_request("POST", f"{NOTES}?body=Thanks%21&internal=true", b"", IDENTITY)
-    assert "internal=true" in url
-    assert IDENTITY in url
+def test_knows_the_texts_that_create_no_note(text: str, path: str, expected: bool) -> None:
+    assert markers.creates_no_note(text, path) is expected

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -277,6 +278,23 @@ async def test_runs_handlers_concurrently(bot: GitLabBot) -> None:
     assert set((await run_all(bot, opened())).values()) == {Outcome("done")}
 
 
+async def test_a_run_knows_the_time_of_the_delivery(bot: GitLabBot) -> None:
+    """`open_issue` looks for issues since then."""
+    received: list[float] = []
+
+    @bot.router.register("Issue Hook")
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        assert gl._origin is not None
+        received.append(gl._origin.received)
+
+    before = time.time()
+    await run_all(bot, opened())
+    (evaluation,) = bot.router.explain(opened())
+    await bot.runtime.worker.run(opened(), evaluation, time_limit=5, received=1.0)
+    assert before <= received[0] <= time.time()
+    assert received[1] == 1.0
+
+
 # The account of the token
 
 
@@ -370,7 +388,8 @@ async def test_a_request_has_the_time_of_its_mode_and_of_its_handler(
         await run_all(bot, opened())
     else:
         (evaluation,) = bot.router.explain(opened())
-        await bot.runtime.worker.run(opened(), evaluation, time_limit=time_left)
+        worker, now = bot.runtime.worker, time.time()
+        await worker.run(opened(), evaluation, time_limit=time_left, received=now)
     assert limits[0] == pytest.approx(limit, abs=0.5)
 
 
@@ -526,10 +545,10 @@ async def test_own_events_run_only_the_handlers_that_take_them(
         (Event({"object_kind": "release"}, event="Release Hook"), True, False),
         (Event({"event_name": "user_add_to_group", "user_id": 2}, event="Member Hook"), 1, False),
         # Somebody edits the bot's note, or the account edits somebody's note.
-        (commented(f"x {MARKER}", BOB, author_id=2, action="update"), False, True),
-        (commented(f"x {MARKER}", ALICE, author_id=3, action="update"), False, False),
-        (commented(f"x {MARKER}", ALICE, author_id=None), False, True),
-        (commented(f"x {MARKER}", BOB, author_id=None), False, False),
+        (commented(f"x\n\n{MARKER}", BOB, author_id=2, action="update"), False, True),
+        (commented(f"x\n\n{MARKER}", ALICE, author_id=3, action="update"), False, False),
+        (commented(f"x\n\n{MARKER}", ALICE, author_id=None), False, True),
+        (commented(f"x\n\n{MARKER}", BOB, author_id=None), False, False),
         (commented(f"{MARKER} x", ALICE), False, False),
         (issuable(payloads.issue(description=None), ALICE), False, False),
         (issuable(payloads.issue(description=MARKER) | WORK_ITEM, ALICE), False, True),

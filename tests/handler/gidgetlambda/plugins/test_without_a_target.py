@@ -29,7 +29,7 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
     ("thumbs_up", "Note Hook", EPICS["note_hook.epic"], "ignored"),
     ("thumbs_up", "Confidential Note Hook", EPICS["note_hook.epic"], "ignored"),
     ("thanks", "Merge Request Hook", merge_request("merge"), "ignored"),
-    ("needs_review", "Merge Request Hook", merge_request("open"), "done"),
+    ("needs_review", "Merge Request Hook", merge_request("open"), "ignored"),
 ]
 
 

@@ -51,6 +51,9 @@ def test_creates_edits_closes_and_reopens_an_issue(alice: httpx.Client) -> None:
         ("search=tw", ["Two"]),
         ("iids[]=1", ["One"]),
         ("author_username=bob", []),
+        ("author_id=3", []),
+        ("author_id=2&created_after=2026-01-01", ["Two", "One"]),
+        ("created_after=2999-01-01T00:00:00Z", []),
     ],
 )
 def test_filters_and_orders_issues(

@@ -88,6 +88,10 @@ def test_discussions_have_replies(alice: httpx.Client, sandbox: Sandbox) -> None
         (found,) = alice.get(f"{target}/discussions").json()
         assert [note["body"] for note in found["notes"]] == ["Why?", "Because."]
         assert alice.get(f"{target}/discussions/{started['id']}").json() == found
+        path = f"{replies}/{reply.json()['id']}"
+        assert alice.put(path, json={"body": "So!"}).json() == alice.get(path).json()
+        assert alice.delete(path).status_code == 204
+        assert alice.get(path).status_code == 404
 
 
 def test_a_reply_turns_a_comment_into_a_discussion(alice: httpx.Client, sandbox: Sandbox) -> None:
