@@ -19,18 +19,20 @@ UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*\Z")  # makes a heading of a paragrap
 QUOTE = re.compile(r" {0,3}> ?")
 ITEM = re.compile(r"( {0,3}(?:[-+*]|(\d{1,9})[.)]))( +|\Z)")
 
-# The beginnings of HTML blocks, and the text that ends each; `None` is a blank line.
+# The beginnings of HTML blocks, and the text that ends each.
 RAW_HTML = re.compile(r" {0,3}<(pre|script|style|textarea)(?:\s|>|\Z)", re.IGNORECASE)
 RAW_HTML_END = re.compile(r"</(?:pre|script|style|textarea)>", re.IGNORECASE)
 OTHER_HTML = (("<!--", "-->"), ("<?", "?>"), ("<![CDATA[", "]]>"))
 DECLARATION = re.compile(r" {0,3}<![A-Za-z]")
+# A blank line ends the blocks that begin with the other tags.
 HTML = re.compile(
-    r""" {0,3}</?(?:address|article|aside|base|basefont|blockquote|body|caption|center|col
-    |colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|frame
-    |frameset|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|menuitem|nav|noframes|ol
-    |optgroup|option|p|param|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul
-    )(?:\s|/?>|\Z)""".replace("\n", "").replace("    ", ""),
-    re.IGNORECASE,
+    r"""[ ]{0,3}</?(?:
+    address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details
+    |dialog|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]|head|header
+    |hr|html|iframe|legend|li|link|main|menu|menuitem|nav|noframes|ol|optgroup|option|p|param
+    |search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul
+    )(?:\s|/?>|\Z)""",
+    re.IGNORECASE | re.VERBOSE,
 )
 # Any other tag, alone on its line. It does not end a paragraph.
 TAG = re.compile(r" {0,3}</?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?>\s*\Z", re.IGNORECASE)

@@ -231,7 +231,9 @@ class Notes:
     ) -> AsyncIterator[Note]:
         """Yield the account's own notes with an identity, and skip malformed ones."""
         async for note_path, data in self._listed(path, newest_first=newest_first):
-            if self._is_own(data) and "id" in data and markers.find(data.get("body")) == identity:
+            if not self._is_own(data) or not isinstance(data.get("id"), int):
+                continue
+            if markers.find(data.get("body")) == identity:
                 yield Note(f"{note_path}/{data['id']}", data)
 
     async def _listed(self, path: str, *, newest_first: bool) -> AsyncIterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -205,6 +206,23 @@ async def test_runs_handlers_concurrently(bot: GitLabBot) -> None:
     bot.router.add(meet, "Issue Hook", name="m.first")
     bot.router.add(meet, "Issue Hook", name="m.second")
     assert set((await run_all(bot, opened())).values()) == {Outcome("done")}
+
+
+async def test_a_run_knows_the_time_of_the_delivery(bot: GitLabBot) -> None:
+    """`open_issue` looks for issues since then."""
+    received: list[float] = []
+
+    @bot.router.register("Issue Hook")
+    async def handler(event: Event, gl: GitLabAPI) -> None:
+        assert gl._origin is not None
+        received.append(gl._origin.received)
+
+    before = time.time()
+    await run_all(bot, opened())
+    (evaluation,) = bot.router.explain(opened())
+    await bot.runtime.worker.run(opened(), evaluation, time_limit=5, received=1.0)
+    assert before <= received[0] <= time.time()
+    assert received[1] == 1.0
 
 
 # The account of the token
