@@ -19,11 +19,12 @@ UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*\Z")  # makes a heading of a paragrap
 QUOTE = re.compile(r" {0,3}> ?")
 ITEM = re.compile(r"( {0,3}(?:[-+*]|(\d{1,9})[.)]))( +|\Z)")
 
-# The beginnings of HTML blocks, and the text that ends each; `None` is a blank line.
+# The beginnings of HTML blocks, and the text that ends each.
 RAW_HTML = re.compile(r" {0,3}<(pre|script|style|textarea)(?:\s|>|\Z)", re.IGNORECASE)
 RAW_HTML_END = re.compile(r"</(?:pre|script|style|textarea)>", re.IGNORECASE)
 OTHER_HTML = (("<!--", "-->"), ("<?", "?>"), ("<![CDATA[", "]]>"))
 DECLARATION = re.compile(r" {0,3}<![A-Za-z]")
+# A blank line ends the blocks that begin with the other tags.
 HTML = re.compile(
     r"""[ ]{0,3}</?(?:
     address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details
