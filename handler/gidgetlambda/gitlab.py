@@ -82,6 +82,10 @@ class GitLabAPI:
         """Make further requests for a handler's run: its notes get markers and are posted once."""
         self._origin = origin
 
+    def close(self) -> None:
+        """End the handler's run: each further request raises `RunEnded` and is not sent."""
+        self._transport.closed = True
+
     @property
     def unanswered_write(self) -> bool:
         """Whether GitLab may still act on a write of this API whose answer never came."""

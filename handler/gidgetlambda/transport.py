@@ -7,6 +7,7 @@ https://docs.gitlab.com/api/rest/
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from .errors import RunEnded
 from .response import retry_after
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds that one request may wait before it is repeated
 FIRST_PAUSE = 0.5  # seconds; doubled each time
+CLOSED_PAUSE = 0.05  # seconds
 REDIRECTS = 5
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
@@ -42,6 +45,7 @@ class Transport:
 
     Attributes:
         unanswered_writes: The number of writes whose answer never came.
+        closed: Whether each further request raises `RunEnded` instead of being sent.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Transport:
         self._access_token = access_token
         self._sleep = sleep
         self.unanswered_writes = 0
+        self.closed = False
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
@@ -111,6 +116,10 @@ class Transport:
     async def _send_once(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes
     ) -> httpx.Response:
+        if self.closed:
+            # A handler that repeats its requests regardless must not occupy the event loop.
+            await asyncio.sleep(CLOSED_PAUSE)
+            raise RunEnded(f"{method} {without_secrets(url)} is not sent: the run has ended")
         sent = dict(headers)
         if self._access_token is not None and self._is_instance(url):
             sent["authorization"] = f"Bearer {self._access_token}"
