@@ -333,9 +333,6 @@ async def test_a_403_is_the_accounts_only_if_gitlab_refuses_the_account_too(
         (error,) = error.exceptions
     assert isinstance(error, kind)
 
-    faults.choose = lambda exchange: refused(404) if exchange.path.endswith("/71") else None
-    assert "404" in str((await run_all(bot, opened()))["writes"])
-
 
 async def test_requests_the_account_once(bot: GitLabBot, faults: Faults) -> None:
     paths: list[str] = []
