@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .runtime import Runtime
     from .sqs import Queue
 
-RESERVED_TIME = 3.0  # seconds, kept for delaying or parking a task that ran out of time
+# Seconds, kept for a task that ran out of time: `worker.GRACE` and `sqs.TIME_LIMIT`.
+RESERVED_TIME = 10.0
 SPARE_TIME = 0.5  # seconds, kept for the end of the invocation
 DEFAULT_TIME = 50.0  # seconds for the handlers if the context has no time limit
 
@@ -64,10 +65,18 @@ class ReceivedMessage:
             tries=int(attributes["ApproximateReceiveCount"]),
         )
 
-    def failed_try(self, *, unanswered_write: bool) -> Try:
-        """Describe this receipt as a failed try, for the decision about the next one."""
+    def failed_try(self, *, received: float, unanswered_write: bool) -> Try:
+        """Describe this receipt as a failed try, for the decision about the next one.
+
+        Args:
+            received: The time of the delivery, in seconds since the epoch.
+            unanswered_write: GitLab may still act on a request whose answer never came.
+        """
+        now = time.time()
         return Try(
-            age=time.time() - self.sent,
+            age=now - self.sent,
+            # A task that was parked was delivered long before this copy was sent.
+            delivery_age=now - min(received, self.sent),
             tries=self.tries,
             unanswered_write=unanswered_write,
             jitter=random.random(),  # noqa: S311 - no secret depends on it
@@ -171,7 +180,9 @@ class Consumer:
     ) -> Outcome:
         """Delay the next try of a failed task, or park it; return the new outcome."""
         assert failed.error is not None  # noqa: S101 - a failed outcome has one
-        failed_try = message.failed_try(unanswered_write=failed.unanswered_write)
+        failed_try = message.failed_try(
+            received=task.received, unanswered_write=failed.unanswered_write
+        )
         seconds = pause(failed.error, failed_try)
         try:
             if seconds is None:
@@ -205,7 +216,8 @@ class Consumer:
 
     async def _process_malformed(self, message: ReceivedMessage, error: MalformedTask) -> bool:
         """Delay a message that is not a task, or park it unchanged: another version may know it."""
-        seconds = pause(error, message.failed_try(unanswered_write=False))
+        failed_try = message.failed_try(received=message.sent, unanswered_write=False)
+        seconds = pause(error, failed_try)
         logger.error("message %s cannot be processed: %s", message.message_id, error)
         try:
             if seconds is not None:

@@ -8,7 +8,7 @@
     │   ├── BadRequest               4xx
     │   │   ├── RateLimitExceeded    429, or 403 with nothing remaining
     │   │   └── InvalidField         422
-    │   └── GitLabBroken             5xx, or success with a body that cannot be read
+    │   └── GitLabBroken             5xx, or a passing failure with another status
     ├── GraphQLException             GraphQL answered without data
     │   ├── BadGraphQLRequest        4xx
     │   │   └── GraphQLAuthorizationFailure    401
@@ -20,6 +20,7 @@
     NoTarget                         an event has nothing to comment on or to react to
     OutOfTime                        a handler exceeded its time limit
     NotRun                           a handler could not be run
+    RunEnded                         a handler sent a request after its run
     TaskTooLarge                     a task does not fit on the queue
     MalformedTask                    a message on the queue is not a task
     UnknownHandler                   a task names a handler that this version does not have
@@ -124,7 +125,23 @@ class InvalidField(BadRequest):
 
 
 class GitLabBroken(HTTPException):
-    """A 5xx answer, or a successful one whose body cannot be read."""
+    """GitLab cannot serve the request for now; a retry can succeed.
+
+    The answer is a 5xx, 408, 409 "Resource lock" or 425, a refusal because of the maintenance mode,
+    HTML instead of JSON, or a body that cannot be read.
+
+    Args:
+        status_code: The status of the answer.
+        args: The message.
+        down: Overrides the attribute.
+
+    Attributes:
+        down: Whether GitLab as a whole is down; 502, 503 and 504 imply it.
+    """
+
+    def __init__(self, status_code: HTTPStatus | int, *args: Any, down: bool | None = None) -> None:
+        self.down = status_code in (502, 503, 504) if down is None else down
+        super().__init__(status_code, *args)
 
 
 class GraphQLException(GitLabException):
@@ -188,8 +205,8 @@ class TryAgain(Exception):  # noqa: N818 - it is control flow, not an error
     A retry needs the queue: in inline mode, the handler has failed.
 
     Args:
-        after: The delay in seconds. SQS delays a message by at most 12 hours and delivers it about
-            a hundred times; the task is parked after 90 tries.
+        after: The delay in seconds, at most 12 hours. The task is parked after 900 tries or 13
+            days.
         because: The reason, for the log.
     """
 
@@ -208,6 +225,10 @@ class OutOfTime(Exception):  # noqa: N818
 
 class NotRun(Exception):  # noqa: N818
     """A handler could not be run; it needs the owner's action."""
+
+
+class RunEnded(Exception):  # noqa: N818
+    """A handler sent a request after its run; the request is not sent."""
 
 
 class TaskTooLarge(Exception):  # noqa: N818

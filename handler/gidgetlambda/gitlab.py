@@ -122,6 +122,10 @@ class GitLabAPI:
             raise GitLabException("gl.me needs a handler's run: use getitem('/user') in a script")
         return self._me
 
+    def close(self) -> None:
+        """End the handler's run: each further request raises `RunEnded` and is not sent."""
+        self._transport.closed = True
+
     @property
     def unanswered_write(self) -> bool:
         """Whether GitLab may still act on a write of this API whose answer never came."""

@@ -37,6 +37,18 @@ LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*))*)')
 LINK_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
 MESSAGE_LIMIT = 2000  # characters of an error's message
 
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+HTML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+HTML_PAGE = (
+    "the answer is HTML and not JSON: a proxy answers in GitLab's place, or GL_URL is not the "
+    "address of a GitLab"
+)
+# https://docs.gitlab.com/administration/maintenance_mode/
+READ_ONLY = "you cannot perform write operations on a read-only instance"
+# GitLab rolled the transaction back.
+RESOURCE_LOCK = "resource lock"
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+
 
 def create_headers(requester: str, *, access_token: str | None = None) -> dict[str, str]:
     """Return the headers of every request to GitLab, with names in lower case.
@@ -64,12 +76,15 @@ def decipher_response(
         The data, the rate limit, and the URL of the next page.
 
     Raises:
-        HTTPException: The status is not 200, 201, 202 or 204; the subclass depends on it.
-        GitLabBroken: The body is not the JSON that its content type announces.
+        HTTPException: The status is not 200, 201, 202 or 204; the subclass depends on the status
+            and the body.
+        GitLabBroken: The body is a page of HTML, or not the JSON that its content type announces.
     """
     rate_limit = RateLimit.from_http(headers)
+    if failure := _passing_failure(status_code, headers, body, method):
+        raise failure
     if status_code not in (200, 201, 202, 204):
-        raise _exception(status_code, headers, body, rate_limit)
+        raise _exception(status_code, headers, body)
     data = headers if method == "HEAD" else decode_body(status_code, headers, body)
     return data, rate_limit, next_link(headers.get("link"))
 
@@ -86,11 +101,11 @@ def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body
 
     Raises:
         GraphQLException: The response is an error or has no data; the subclass depends on it.
-        RateLimitExceeded: The status is 429.
-        GitLabBroken: The status is 5xx, or the JSON cannot be read.
+        RateLimitExceeded: GitLab limits the rate of requests.
+        GitLabBroken: GitLab cannot serve the query for now, or its JSON cannot be read.
     """
-    if status_code == HTTPStatus.TOO_MANY_REQUESTS or status_code >= 500:
-        raise _exception(status_code, headers, body, RateLimit.from_http(headers))
+    if failure := _passing_failure(status_code, headers, body):
+        raise failure
     content_type = headers.get("content-type")
     if not body:
         raise GraphQLException(f"GraphQL answered {status_code} without a body", None)
@@ -101,8 +116,8 @@ def decipher_graphql_response(status_code: int, headers: Mapping[str, str], body
         raise BadGraphQLRequest(status_code, response)
     if not isinstance(response, dict):
         raise GraphQLResponseTypeError(content_type, response)
-    if response.get("errors"):
-        raise QueryError(response)
+    if errors := response.get("errors"):
+        raise _passing_refusal(status_code, _message(errors)) or QueryError(response)
     if status_code != HTTPStatus.OK or "data" not in response:
         raise GraphQLException(f"GraphQL answered {status_code} without data or errors", response)
     return response["data"]
@@ -158,7 +173,7 @@ def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> An
     essence = essence.strip().lower()
     if not body or not essence:
         return None
-    if essence == "application/json" or essence.endswith("+json"):
+    if _is_json(essence):
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
@@ -178,12 +193,14 @@ def _text(parameters: str, body: bytes) -> str:
         return body.decode("utf-8", "replace")
 
 
-def _exception(
-    status_code: int, headers: Mapping[str, str], body: bytes, rate_limit: RateLimit | None
-) -> HTTPException:
-    data, message = _error(status_code, headers, body)
-    args = (message,) if message else ()
+def _passing_failure(
+    status_code: int, headers: Mapping[str, str], body: bytes, method: str = ""
+) -> HTTPException | None:
+    """Return the exception for an answer that a later request may not get; `None` for another."""
+    rate_limit = RateLimit.from_http(headers)
     exhausted = rate_limit is not None and rate_limit.remaining <= 0
+    message = "" if status_code < 400 else _error(status_code, headers, body)[1]
+    args = (message,) if message else ()
     if status_code == HTTPStatus.TOO_MANY_REQUESTS or (
         status_code == HTTPStatus.FORBIDDEN and exhausted
     ):
@@ -191,10 +208,47 @@ def _exception(
         return RateLimitExceeded(
             rate_limit, *args, status_code=status_code, retry_after=retry_after(headers, now=now)
         )
+    html = _is_html(status_code, headers, body, method)
+    if status_code in PASSING or status_code >= 500:
+        return GitLabBroken(status_code, *args, down=html or None)
+    if html:
+        return GitLabBroken(status_code, HTML_PAGE, down=True)
+    return _passing_refusal(status_code, message)
+
+
+def _passing_refusal(status_code: int, message: str) -> GitLabBroken | None:
+    """Return the exception for a refusal that only GitLab's message shows to be passing."""
+    text = message.lower()
+    if READ_ONLY in text:
+        return GitLabBroken(status_code, message, down=True)
+    if status_code == HTTPStatus.CONFLICT and RESOURCE_LOCK in text:
+        return GitLabBroken(status_code, message)
+    return None
+
+
+def _is_html(status_code: int, headers: Mapping[str, str], body: bytes, method: str) -> bool:
+    """Return whether an answer is a page of HTML, and neither a redirection nor a file.
+
+    GitLab sends raw files of HTML as text/plain, and HTML in artifacts as an attachment.
+    """
+    if 300 <= status_code < 400 or not (body or method == "HEAD"):
+        return False
+    essence = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if essence in HTML_TYPES:
+        return "attachment" not in headers.get("content-disposition", "").lower()
+    is_file = status_code < 400 and essence != "" and not _is_json(essence)
+    return not is_file and HTML_START.match(body) is not None
+
+
+def _is_json(essence: str) -> bool:
+    return essence == "application/json" or essence.endswith("+json")
+
+
+def _exception(status_code: int, headers: Mapping[str, str], body: bytes) -> HTTPException:
+    data, message = _error(status_code, headers, body)
+    args = (message,) if message else ()
     if status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
         return InvalidField(_field_errors(data), *args)
-    if status_code >= 500:
-        return GitLabBroken(status_code, *args)
     if status_code >= 400:
         return BadRequest(status_code, *args)
     if status_code >= 300:

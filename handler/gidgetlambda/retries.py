@@ -1,7 +1,8 @@
 """Retries: whether a task whose handler failed is retried, and when, or is parked.
 
-The age of the task decides more than its number of tries, since SQS also counts receipts without a
-run of the handler. This module performs no I/O; `consumer` acts on the decision.
+`response` decides what an answer of GitLab means; this module maps each error to a pause. The age
+of the task decides more than its number of tries, since SQS also counts receipts without a run of
+the handler. This module performs no I/O; `consumer` acts on the decision.
 
 https://docs.gitlab.com/security/rate_limits/
 """
@@ -31,17 +32,16 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 PAUSES = (10.0, 30.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
-LONG_PAUSE = 5 * HOUR  # after the first day, if the owner has to act: few tries in 13 days
 RATE_LIMIT_PAUSE = MINUTE
-RATE_LIMIT_STRETCH = 8
-RATE_LIMIT_LONGEST_PAUSE = 40 * MINUTE  # unless GitLab asks for more
+STRETCH = 8  # a pause of an outage or a rate limit is at least this part of the age
+LONGEST_STRETCHED_PAUSE = 40 * MINUTE  # unless GitLab asks for more
 UNANSWERED_WRITE_PAUSE = 90.0
 NOT_YET_CONSISTENT = MINUTE
 DEPLOYMENT = 10 * MINUTE
 ENOUGH_TRIES, ENOUGH_AGE = 8, 110 * MINUTE
-RATE_LIMIT_AGE = DAY
+OUTAGE_AGE = DAY
 LAST_AGE = 13 * DAY  # SQS deletes a message after 14
-LAST_TRIES = 90  # after 100, SQS moves the message itself, without the reason
+LAST_TRIES = 900  # after 1,000, SQS moves the message itself, without the reason
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,14 @@ class Try:
         tries: The number of times that SQS delivered this copy, this one included.
         unanswered_write: GitLab may still act on a request whose answer never came.
         jitter: A random number from 0 to 1.
+        delivery_age: The time since the delivery in seconds. It exceeds `age` after a replay.
     """
 
     age: float
     tries: int
     unanswered_write: bool
     jitter: float
+    delivery_age: float
 
 
 def pause(error: BaseException, tried: Try) -> float | None:
@@ -78,12 +80,22 @@ def _pause(error: BaseException, tried: Try) -> float | None:
         case TryAgain():
             return max(0.0, error.after)
         case RateLimitExceeded():
-            return _rate_limited(error, tried)
-        case GitLabBroken() | httpx.RequestError() | OutOfTime():
+            requested = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
+            return _stretched(requested, tried)
+        case (
+            GitLabBroken(down=True)
+            # No connection, or a broken one.
+            | httpx.NetworkError()
+            | httpx.ConnectTimeout()
+            | httpx.ProxyError()
+            | httpx.RemoteProtocolError()
+        ):
+            return _stretched(PAUSES[0], tried)
+        case GitLabBroken() | httpx.RequestError() | TimeoutError() | OutOfTime():
             exhausted = tried.tries >= ENOUGH_TRIES and tried.age >= ENOUGH_AGE
             return None if exhausted else _step(tried)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
-            return _step(tried) if tried.age < NOT_YET_CONSISTENT else None
+            return _step(tried) if tried.delivery_age < NOT_YET_CONSISTENT else None
         case UnknownHandler() | MalformedTask():
             return _step(tried) if tried.age < DEPLOYMENT else None
         # These need the owner's action. GitLab answers 401 to every request with an expired token.
@@ -93,17 +105,15 @@ def _pause(error: BaseException, tried: Try) -> float | None:
             | GraphQLAuthorizationFailure()
             | HTTPException(status_code=HTTPStatus.UNAUTHORIZED)
         ):
-            return _step(tried) if tried.age < DAY else LONG_PAUSE
+            return _step(tried)
     return None
 
 
-def _rate_limited(error: RateLimitExceeded, tried: Try) -> float | None:
-    if tried.age >= RATE_LIMIT_AGE:
+def _stretched(least: float, tried: Try) -> float | None:
+    """Return the pause of a task that waits until GitLab serves requests again."""
+    if tried.age >= OUTAGE_AGE:
         return None
-    seconds = RATE_LIMIT_PAUSE if error.retry_after is None else error.retry_after
-    # The number of tries has to last for a day, so the pauses grow with the age of the task.
-    stretched = min(tried.age / RATE_LIMIT_STRETCH, RATE_LIMIT_LONGEST_PAUSE)
-    seconds = max(seconds, PAUSES[0], stretched)
+    seconds = max(least, PAUSES[0], min(tried.age / STRETCH, LONGEST_STRETCHED_PAUSE))
     # Tasks that were refused together must not be retried together.
     return seconds + tried.jitter * max(seconds / 4, 10.0)
 

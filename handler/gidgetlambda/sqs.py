@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.ht
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from .errors import QueueUnavailable
 from .task import MESSAGE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 
     from .settings import AwsSettings
     from .task import Message
@@ -96,18 +97,14 @@ class Queue:
         Raises:
             QueueUnavailable: A message is not accepted after 3 tries within 6 seconds.
         """
-        pending, because = list(messages), "it did not answer in time"
-        try:
-            async with asyncio.timeout(TIME_LIMIT):
-                for tried in range(TRIES):
-                    if tried:
-                        await asyncio.sleep(FIRST_PAUSE * 2 ** (tried - 1))
-                    pending, because = await self._send(pending, because)
-                    if not pending:
-                        return
-        except TimeoutError:
-            pass
-        raise QueueUnavailable(f"the queue did not accept {len(pending)} messages: {because}")
+        pending = list(messages)
+
+        async def attempt() -> str | None:
+            nonlocal pending
+            pending, because = await self._send(pending)
+            return because if pending else None
+
+        await _repeat(attempt)
 
     async def delay(self, receipt_handle: str, seconds: float) -> None:
         """Delay the next try of a received message.
@@ -117,22 +114,30 @@ class Queue:
             seconds: The delay from now, shortened to the longest that SQS allows.
 
         Raises:
-            QueueUnavailable: SQS did not accept the delay. The queue's visibility timeout holds.
+            QueueUnavailable: SQS did not accept the delay in 3 tries within 6 seconds. The queue's
+                visibility timeout holds.
         """
-        await self._call(
-            "ChangeMessageVisibility",
-            {
-                "QueueUrl": self._url,
-                "ReceiptHandle": receipt_handle,
-                "VisibilityTimeout": math.ceil(min(max(seconds, 0), LONGEST_DELAY)),
-            },
-        )
+        parameters = {
+            "QueueUrl": self._url,
+            "ReceiptHandle": receipt_handle,
+            "VisibilityTimeout": math.ceil(min(max(seconds, 0), LONGEST_DELAY)),
+        }
 
-    async def _send(self, messages: list[Message], because: str) -> tuple[list[Message], str]:
+        async def attempt() -> str | None:
+            try:
+                await self._call("ChangeMessageVisibility", parameters)
+            except QueueUnavailable as error:
+                return str(error)
+            return None
+
+        await _repeat(attempt)
+
+    async def _send(self, messages: list[Message]) -> tuple[list[Message], str]:
         """Send messages once; return those that were not accepted, and the reason."""
         answers = await asyncio.gather(*(self._send_batch(batch) for batch in batches(messages)))
         rest = [message for refused, _ in answers for message in refused]
-        return rest, next((reason for _, reason in answers if reason), because)
+        because = next((reason for _, reason in answers if reason), "it gave no reason")
+        return rest, f"the queue did not accept {len(rest)} messages: {because}"
 
     async def _send_batch(self, batch: Sequence[Message]) -> tuple[list[Message], str]:
         """Send one batch; return the messages that SQS did not accept, and the reason."""
@@ -186,6 +191,27 @@ class Queue:
         except ValueError:
             raise QueueUnavailable(f"{action}: the answer is not valid JSON") from None
         return answer
+
+
+async def _repeat(attempt: Callable[[], Awaitable[str | None]]) -> None:
+    """Attempt something up to 3 times within 6 seconds.
+
+    Args:
+        attempt: Returns the reason of its failure, or `None`.
+
+    Raises:
+        QueueUnavailable: No attempt succeeded.
+    """
+    because: str | None = "the queue did not answer in time"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TIME_LIMIT):
+            for tried in range(TRIES):
+                if tried:
+                    await asyncio.sleep(FIRST_PAUSE * 2 ** (tried - 1))
+                because = await attempt()
+                if because is None:
+                    return
+    raise QueueUnavailable(because)
 
 
 def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:

@@ -201,13 +201,20 @@ def _subject(event: Event) -> str:
         project = f"/projects/{event.project_id}"
     except AttributeError:
         return f"delivery {event.delivery_id}"
-    data = event.data
-    pipeline = event.object_attributes.get("id") if event.kind == "pipeline" else None
-    pipeline = pipeline or data.get("pipeline_id")
-    if isinstance(pipeline, int):
-        return f"{project}/pipelines/{pipeline}"
-    ref = data.get("ref")
-    return f"{project}/refs/{ref}" if isinstance(ref, str) else project
+    data, attributes = event.data, event.object_attributes
+    parts = {
+        "pipelines": attributes.get("id") if event.kind == "pipeline" else data.get("pipeline_id"),
+        "refs": data.get("ref"),
+        "releases": data.get("tag") if event.kind == "release" else None,
+        "milestones": attributes.get("id") if event.kind == "milestone" else None,
+        "feature_flags": attributes.get("id") if event.kind == "feature_flag" else None,
+    }
+    known = (f"{project}/{name}/{part}" for name, part in parts.items() if _is_name(part))
+    return next(known, project)
+
+
+def _is_name(part: Any) -> bool:
+    return isinstance(part, str | int) and part != ""
 
 
 def _digest(*parts: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from .errors import RunEnded
 from .response import retry_after
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 3.0  # seconds
 PATIENCE = 5.0  # seconds after the first request within which it can be repeated
 FIRST_PAUSE = 0.5  # seconds; doubled each time
+CLOSED_PAUSE = 0.05  # seconds
 REDIRECTS = 5
 READS = frozenset({"GET", "HEAD"})
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
@@ -63,6 +65,7 @@ class Transport:
         deadline: The time of `clock` at which every request ends.
         report_unsent: Reports a write by its method, URL and body. If it is set, no write is sent,
             and the answer to one is its own data.
+        closed: Whether each further request raises `RunEnded` instead of being sent.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Transport:
         self._sleep = sleep
         self._clock = clock
         self._unanswered: Counter[tuple[str, str, bytes]] = Counter()
+        self.closed = False
         self.request_timeout: float | None = None
         self.deadline: float | None = None
         self.report_unsent: Callable[[str, str, str], None] | None = None
@@ -169,6 +173,10 @@ class Transport:
         *,
         writes: bool,
     ) -> httpx.Response:
+        if self.closed:
+            # A handler that repeats its requests regardless must not occupy the event loop.
+            await asyncio.sleep(CLOSED_PAUSE)
+            raise RunEnded(f"{method} {without_secrets(url)} is not sent: the run has ended")
         sent = dict(headers)
         if self._access_token is not None and self._is_instance(url):
             sent["authorization"] = f"Bearer {self._access_token}"

@@ -11,14 +11,18 @@ https://docs.gitlab.com/user/project/integrations/webhooks/#recursive-webhooks
 from __future__ import annotations
 
 import asyncio
+import copy
+import marshal
 import time
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from . import markers
 from .account import Account
 from .errors import (
+    BadGraphQLRequest,
     GitLabBroken,
     HTTPException,
     NoTarget,
@@ -48,6 +52,7 @@ QUEUED_REQUEST_TIMEOUT = 25.0  # seconds; a slow merge or diff takes longer than
 # GitLab waits for 10 s. After the handlers there is time to report failures and to check the token.
 INLINE_SPARE_TIME = 1.0
 
+GRACE = 1.0  # seconds for the cleanup of a handler that exceeded its time limit
 NO_GITLAB = "check that GL_URL is the address of a GitLab"
 
 
@@ -91,7 +96,10 @@ class Worker:
         self._dry_run = dry_run
         self._token_check = TokenCheck(reporter)
         self._account: Account | None = None
-        self._account_lock = asyncio.Lock()
+        # A lock belongs to one event loop.
+        self._account_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
 
     async def run_all(self, event: Event, evaluations: Sequence[Evaluation]) -> dict[str, Outcome]:
         """Run handlers concurrently, in inline mode; one that fails stops no other.
@@ -100,7 +108,10 @@ class Worker:
             The outcomes by the names of the handlers.
         """
         end = time.monotonic() + self._time_limit + INLINE_SPARE_TIME
-        runs = (self._run_reported(event, evaluation, end) for evaluation in evaluations)
+        runs = (
+            self._run_reported(_copy(event) if number else event, evaluation, end)
+            for number, evaluation in enumerate(evaluations)
+        )
         outcomes = await asyncio.gather(*runs)
         await self.check_token(end - time.monotonic())
         names = (evaluation.handler for evaluation in evaluations)
@@ -117,6 +128,9 @@ class Worker:
     ) -> Outcome:
         """Run one handler on an event.
 
+        A handler that ignores its cancellation is abandoned a second after its time limit. It can
+        send no further request, so that it does not write beside its own retry.
+
         Args:
             event: The event.
             evaluation: The handler's route, which matched.
@@ -130,12 +144,20 @@ class Worker:
         running = asyncio.create_task(
             self._run_in_time(event, evaluation, gl, time_limit, received)
         )
+        running.add_done_callback(_retrieve_exception)
         try:
-            await asyncio.wait({running})
+            await asyncio.wait({running}, timeout=time_limit + GRACE)
         except asyncio.CancelledError:
             running.cancel()
-            await asyncio.wait({running})
+            await asyncio.wait({running}, timeout=GRACE)
+            gl.close()
             raise
+        if not running.done():
+            outcome = self._failed(
+                OutOfTime(f"it exceeded its time limit of {time_limit:g} s and did not end"), gl
+            )
+            running.cancel()
+            return outcome
         if running.cancelled():
             return self._failed(asyncio.CancelledError("it cancelled itself"), gl)
         return running.result()
@@ -195,6 +217,7 @@ class Worker:
 
     def _failed(self, error: BaseException, gl: GitLabAPI) -> Outcome:
         """Return the outcome of a run that raised an error; a `NoTarget` is not a failure."""
+        gl.close()  # what the handler left running must not write beside its retry
         without_target, rest = BaseExceptionGroup("", [error]).split(NoTarget)
         if without_target is not None:
             if rest is None:
@@ -223,7 +246,14 @@ class Worker:
         )
         if self._dry_run:
             gl.send_no_writes(partial(self._reporter.unsent_write, event, evaluation.handler))
-        await evaluation.run(event, gl)
+        try:
+            await evaluation.run(event, gl)
+        except BaseException as error:
+            if _is_forbidden(error):
+                # If GitLab refuses the account as such, this raises `NotRun` instead.
+                self._account = None
+                await self._whoami(gl)
+            raise
         return Outcome("done")
 
     async def _whoami(self, gl: GitLabAPI) -> Account:
@@ -233,7 +263,8 @@ class Worker:
         """
         if self._account is not None:
             return self._account
-        async with self._account_lock:  # handlers run concurrently
+        lock = self._account_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:  # handlers run concurrently
             if self._account is None:
                 self._account = await _get_account(gl)
         return self._account
@@ -275,6 +306,30 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
+def _is_forbidden(error: BaseException) -> bool:
+    """Return whether an error is, or contains, GitLab's refusal of a request: 403."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_forbidden(one) for one in error.exceptions)
+    if isinstance(error, HTTPException | BadGraphQLRequest):
+        return error.status_code == HTTPStatus.FORBIDDEN
+    return False
+
+
+def _copy(event: Event) -> Event:
+    """Return an event with a payload of its own, so that no handler changes that of another."""
+    own = copy.copy(event)
+    # Unlike `copy.deepcopy`, this copies a payload of any depth that JSON can have.
+    own.data = marshal.loads(marshal.dumps(event.data))  # noqa: S302 - its own bytes
+    own.headers = dict(event.headers)
+    return own
+
+
+def _retrieve_exception(task: asyncio.Task[Outcome]) -> None:
+    """Keep asyncio from reporting the exception of an abandoned run."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def _get_account(gl: GitLabAPI) -> Account:
     """Request the account of the access token.
 
@@ -289,7 +344,8 @@ async def _get_account(gl: GitLabAPI) -> Account:
     except HTTPException as error:
         if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise NotRun(
-                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); replace it"
+                f"GitLab does not accept GL_ACCESS_TOKEN: {error} ({error.request}); replace it, "
+                "or restore its account"
             ) from error
         raise NotRun(f"GET /user failed: {error}; {NO_GITLAB}") from error
 

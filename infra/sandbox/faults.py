@@ -53,7 +53,11 @@ class Exchange:
 
     async def pass_on(self) -> None:
         """Let GitLab act and answer."""
-        for message in await self.act():
+        await self.answer(await self.act())
+
+    async def answer(self, messages: list[Message]) -> None:
+        """Send an answer of GitLab."""
+        for message in messages:
             await self._send(message)
 
     async def refuse(self, status: int, headers: dict[str, str], body: str) -> None:
@@ -100,6 +104,17 @@ unheard = _after_acting(silent)
 def given_up(status: int = 502) -> Fault:
     """Return a fault: GitLab acts, and a proxy in front of it answers with a gateway error."""
     return _after_acting(refused(status, body="GitLab is not responding"))
+
+
+def slow(seconds: float) -> Fault:
+    """Return a fault: GitLab acts at once, and answers after some seconds."""
+
+    async def fault(exchange: Exchange) -> None:
+        messages = await exchange.act()
+        await asyncio.sleep(seconds)
+        await exchange.answer(messages)
+
+    return fault
 
 
 class Late:

@@ -168,6 +168,6 @@ def test_a_worker_that_always_dies_leaves_its_task_to_the_parked_queue(
     issue = deployed.open()
     invocations = deployed.settle(SimpleNamespace(invoke=die))
 
-    assert len(invocations) == 100
+    assert len(invocations) == 1000
     assert [task.parking for task in deployed.parked] == [None]
     assert issue.notes == []

@@ -111,8 +111,8 @@ def test_exceptions_are_created_and_read_as_in_gidgetlab() -> None:
 
 # `except GitLabException` in a handler must not swallow control flow and internal exceptions.
 TREE = {
-    Exception: "GitLabException TryAgain NoTarget OutOfTime NotRun TaskTooLarge MalformedTask "
-    "UnknownHandler QueueUnavailable",
+    Exception: "GitLabException TryAgain NoTarget OutOfTime NotRun RunEnded TaskTooLarge "
+    "MalformedTask UnknownHandler QueueUnavailable",
     errors.GitLabException: "ValidationFailure MalformedDelivery HTTPException GraphQLException "
     "SettingsError",
     errors.HTTPException: "RedirectionException BadRequest GitLabBroken",

@@ -47,6 +47,17 @@ async def wavering(event: Event, gl: GitLabAPI) -> None:
     await gl.reply(event, "at last")
 
 
+@bot.router.register("Issue Hook", action="open", title=re.compile("^branching"))
+async def branching(event: Event, gl: GitLabAPI) -> None:
+    """Take another branch on the second try."""
+    async for note in gl.getiter(f"{event.target_path}/notes"):
+        if note["body"].startswith("preparing"):
+            await gl.reply(event, "prepared", key="prepared")
+            return
+    await gl.reply(event, "preparing", key="preparing")
+    raise TryAgain(after=30)
+
+
 @bot.router.register("Issue Hook", action="open", title=re.compile("^buggy"))
 async def buggy(event: Event, gl: GitLabAPI) -> None:
     """Fail half-way until its bug is fixed, and take another branch at the replay."""

@@ -22,7 +22,11 @@ QUEUE = 0.03  # share of the requests to the queue
 OUTAGE = 0.04  # share of the time
 LONGEST_REQUEST = 60.0  # seconds after which GitLab ends a request
 
+SLOWEST_ANSWER = 1.2  # seconds; the bot of the soak waits for 0.7
+
 RETRY_AFTER = ["1", "7", "30", "120"]
+JSON, HTML = {"content-type": "application/json"}, {"content-type": "text/html"}
+MAINTENANCE = '{"message": "You cannot perform write operations on a read-only instance"}'
 
 
 class Chaos:
@@ -57,6 +61,10 @@ class Chaos:
             "500": lambda: gitlab.refused(500),
             "502": lambda: gitlab.refused(502),
             "503": lambda: gitlab.refused(503),
+            "409 Resource lock": lambda: gitlab.refused(409, JSON, '{"message": "Resource lock"}'),
+            "HTML, 200": lambda: gitlab.refused(200, HTML, "<!DOCTYPE html><title>Sign in</title>"),
+            "HTML, 403": lambda: gitlab.refused(403, HTML, "<html>Checking your browser</html>"),
+            "slow answer": lambda: gitlab.slow(chance.uniform(0, SLOWEST_ANSWER)),
             "no answer": lambda: gitlab.silent,
             "connection dropped": lambda: gitlab.dropped,
             "worker killed before": lambda: self._killing("before"),
@@ -64,6 +72,7 @@ class Chaos:
             "worker killed after": lambda: self._killing("after"),
         }
         self._writes: dict[str, Callable[[], Fault]] = {
+            "maintenance mode": lambda: gitlab.refused(403, JSON, MAINTENANCE),
             "write done, answer dropped": lambda: gitlab.lost,
             "write done, no answer": lambda: gitlab.unheard,
             "write done, answered 502": lambda: gitlab.given_up(502),

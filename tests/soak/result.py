@@ -21,6 +21,7 @@ EXPECTED = {
     "plain": [WELCOME],
     "twice": [WELCOME, "one", "two"],
     "wavering": [WELCOME, "at last"],
+    "branching": [WELCOME, "preparing", "prepared"],
     "buggy": [WELCOME, "begun", "ended"],
     "hopeless": [WELCOME],
 }

@@ -49,7 +49,10 @@ AT_ONCE = 20  # deliveries
 BACKLOG = 30  # visible messages above which no deliveries are sent
 IDLE = 0.005  # seconds
 
-KINDS = ["plain"] * 70 + ["twice"] * 10 + ["wavering"] * 8 + ["buggy"] * 7 + ["hopeless"] * 5
+KINDS = [
+    *(["plain"] * 60 + ["twice"] * 10 + ["branching"] * 10),
+    *(["wavering"] * 8 + ["buggy"] * 7 + ["hopeless"] * 5),
+]
 
 
 def soak(

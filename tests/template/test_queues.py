@@ -42,7 +42,7 @@ def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: Templat
 def test_the_queue_itself_parks_a_task_whose_worker_keeps_dying(queued: TemplateStack) -> None:
     assert queued.properties("TaskQueue")["RedrivePolicy"] == {
         "deadLetterTargetArn": "ParkedQueue.Arn",
-        "maxReceiveCount": 100,
+        "maxReceiveCount": 1000,
     }
     assert "RedrivePolicy" not in queued.properties("ParkedQueue")
 

@@ -4,6 +4,7 @@ A task that was parked twice has two messages, its copies. Every command treats 
 """
 
 import fnmatch
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class ParkedCopy:
 
     def __init__(self, message: "SqsMessage") -> None:
         self.message = message
-        self.id = message.message_id.replace("-", "")
+        self.id = hashlib.sha256(message.body.encode()).hexdigest()
         self.task: Task | None = None
         sent_at = message.attributes["SentTimestamp"]
         group = message.attributes.get("MessageGroupId", "")

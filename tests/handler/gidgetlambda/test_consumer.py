@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot, TryAgain
 from gidgetlambda.consumer import Consumer, ReceivedMessage
+from gidgetlambda.errors import RunEnded
 from gidgetlambda.task import MESSAGE_LIMIT, PARKING_RESERVE, Message, Parking, Task
+from gidgetlambda.worker import GRACE
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, Late, dropped, given_up, lost, refused
@@ -193,7 +196,7 @@ def test_a_task_is_retried_until_gitlab_recovers(
 
 
 def test_a_handler_has_the_time_of_its_invocation(deploy: Callable[..., QueuedBot]) -> None:
-    queued = deploy(timeout=4.0)
+    queued = deploy(timeout=11.0)
     runs: list[int] = []
 
     async def slow(event: Event, gl: GitLabAPI) -> None:
@@ -207,6 +210,42 @@ def test_a_handler_has_the_time_of_its_invocation(deploy: Callable[..., QueuedBo
     assert 5 < queued.delay <= 10
     queued.settle()
     assert len(runs) == 2
+
+
+def test_an_abandoned_handler_neither_holds_the_worker_nor_writes_beside_its_retry(
+    deploy: Callable[..., QueuedBot], issue: Issue
+) -> None:
+    queued = deploy(timeout=11.0)
+    runs: list[int] = []
+    refusals: list[BaseException] = []
+
+    async def stubborn(event: Event, gl: GitLabAPI) -> None:
+        runs.append(1)
+        if len(runs) > 1:
+            await gl.reply(event, "Hello")
+            await asyncio.sleep(0.5)  # the first run goes on meanwhile
+            return
+        while not refusals:
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(GRACE + 0.1)
+                try:
+                    await gl.reply(event, "Hello")
+                except RunEnded as error:
+                    refusals.append(error)
+                    raise SystemExit(1) from None
+
+    queued.queue(queued.handle(stubborn), issue)
+    started = time.monotonic()
+    queued.drain()
+    assert time.monotonic() - started < 1 + GRACE + 1
+    assert queued.delay is not None
+    queued.settle()
+    assert "is not sent: the run has ended" in str(refusals)
+    assert texts_on(issue) == ["Hello"]
+    assert queued.parked == []
 
 
 @pytest.mark.parametrize("fault", [lost, given_up(502), given_up(504), Late(dropped), dropped])
@@ -223,6 +262,60 @@ def test_a_write_without_an_answer_is_repeated_only_if_gitlab_never_commits_it(
     if isinstance(fault, Late):
         assert fault.commit() == 1
     queued.settle()
+    assert texts_on(issue) == ["Hello"]
+
+
+JSON = {"content-type": "application/json"}
+MAINTENANCE = "You cannot perform write operations on a read-only instance"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refused(503),
+        dropped,
+        refused(403, body=MAINTENANCE),
+        refused(200, {"content-type": "text/html"}, "<!doctype html>"),
+    ],
+)
+def test_a_task_survives_an_outage_of_many_hours(
+    queued: QueuedBot, issue: Issue, fault: Fault
+) -> None:
+    queued.queue(queued.handle(comments), issue)
+    queued.faults.choose = lambda exchange: fault if exchange.writes else None
+    with pytest.raises(TimeoutError):
+        queued.settle(within=20 * HOUR)
+    assert queued.parked == []
+
+    queued.faults.choose = lambda exchange: None
+    queued.settle(within=HOUR)
+    assert texts_on(issue) == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refused(401, JSON, '{"message": "401 Unauthorized"}'),
+        refused(403, JSON, '{"message": "403 Forbidden - Your account has been blocked."}'),
+        refused(403, JSON, '{"message": "403 Forbidden - Please accept the Terms of Service."}'),
+    ],
+)
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_task_waits_until_the_owner_restores_the_account(
+    queued: QueuedBot, issue: Issue, fault: Fault, warm: bool
+) -> None:
+    name = queued.handle(comments)
+    if warm:
+        queued.queue(name, 2, delivery="d-0")
+        queued.drain()
+    queued.faults.choose = lambda exchange: fault
+    queued.queue(name, issue)
+    with pytest.raises(TimeoutError):
+        queued.settle(within=3 * DAY)
+    assert queued.parked == []
+
+    queued.faults.choose = lambda exchange: None
+    queued.settle(within=HOUR)
     assert texts_on(issue) == ["Hello"]
 
 
@@ -409,7 +502,7 @@ def test_a_task_that_cannot_be_delayed_is_retried_after_the_visibility_timeout(
     queued: QueuedBot, issue: Issue, caplog: pytest.LogCaptureFixture
 ) -> None:
     queued.faults.once(refused(500), method="POST")
-    queued.stack.sqs.faults.add("ChangeMessageVisibility", sqs.Fault.BROKEN)
+    queued.stack.sqs.faults.add("ChangeMessageVisibility", sqs.Fault.BROKEN, times=3)
     queued.queue(queued.handle(comments), issue)
     with caplog.at_level(logging.INFO, "gidgetlambda"):
         queued.drain()

@@ -73,7 +73,7 @@ def test_decodes_a_body_by_its_content_type(
     assert decipher_response(200, headers, body)[0] == data
 
 
-@pytest.mark.parametrize("body", [b"{", b"<html>", b"\xff", b"[" * 100_000], ids=len)
+@pytest.mark.parametrize("body", [b"{", b"<xml>", b"\xff", b"[" * 100_000], ids=len)
 def test_broken_json_raises_gitlab_broken(body: bytes) -> None:
     with pytest.raises(GitLabBroken, match="not the JSON that Content-Type announces") as error:
         decipher_response(200, JSON, body)
@@ -105,7 +105,7 @@ def test_broken_json_raises_gitlab_broken(body: bytes) -> None:
         ({}, "Not Found"),
         (None, "null"),
         (b"", "Not Found"),
-        (b"<html>broken json", "<html>broken json"),
+        (b"<broken json", "<broken json"),
         (b"\xff", "\ufffd"),
     ],
 )
@@ -172,6 +172,92 @@ def test_422_keeps_the_errors_of_the_fields(body: Any, errors: Any, text: str) -
 def test_redirection_names_the_location() -> None:
     error = error_of(301, b"", {"location": "https://gitlab.example.com/new"})
     assert str(error) == "moved to https://gitlab.example.com/new"
+
+
+# Passing failures, which only the body can show
+
+READ_ONLY = "You cannot perform write operations on a read-only instance"
+HTML = {"content-type": "text/html; charset=utf-8"}
+PAGE = b"<!DOCTYPE html>\n<html><title>Sign in</title></html>"
+EITHER = pytest.mark.parametrize("decipher", [decipher_response, decipher_graphql_response])
+
+
+@EITHER
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "down"),
+    [
+        (408, b"", {}, False),
+        (425, {"message": "Too Early"}, JSON, False),
+        (409, {"message": "Resource lock"}, JSON, False),
+        (409, {"message": "409 Conflict: Resource lock"}, JSON, False),
+        (409, {"error": "resource lock"}, JSON, False),
+        (500, {"message": "500 Internal Server Error"}, JSON, False),
+        (500, PAGE, HTML, True),
+        (502, b"Bad gateway", {"content-type": "text/plain"}, True),
+        (503, b"", {}, True),
+        (504, PAGE, HTML, True),
+        (403, {"message": READ_ONLY}, JSON, True),
+        (403, {"message": f"403 Forbidden - {READ_ONLY}."}, JSON, True),
+        (403, {"error": READ_ONLY}, JSON, True),
+        (403, READ_ONLY.encode(), {"content-type": "text/plain"}, True),
+        (200, PAGE, HTML, True),
+        (201, PAGE, {"content-type": "Application/XHTML+XML"}, True),
+        (401, PAGE, HTML, True),
+        (403, PAGE, HTML, True),
+        (404, PAGE, HTML, True),
+        (200, b"Wait", HTML, True),
+        (200, b"\xef\xbb\xbf\n <HTML lang=en>", JSON, True),
+        (200, PAGE, {}, True),
+        (403, PAGE, {"content-type": "text/plain"}, True),
+        (422, b"<html>", JSON, True),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_passing_failure_is_gitlab_broken(
+    status: int, body: Any, headers: dict[str, str], down: bool, decipher: Callable[..., Any]
+) -> None:
+    error = error_of(status, body, headers, decipher)
+    assert type(error) is GitLabBroken
+    assert (error.status_code, error.down) == (status, down)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "kind"),
+    [
+        (409, {"message": "Another open merge request already exists"}, JSON, BadRequest),
+        (409, {"message": "SHA does not match HEAD of source branch"}, JSON, BadRequest),
+        (400, {"message": "Resource lock"}, JSON, BadRequest),
+        (403, {"message": "403 Forbidden - Your account has been blocked."}, JSON, BadRequest),
+        (301, PAGE, HTML, RedirectionException),
+        (429, PAGE, HTML, RateLimitExceeded),
+        (403, PAGE, {**HTML, **EXHAUSTED}, RateLimitExceeded),
+    ],
+)
+def test_other_refusals_keep_the_class_of_their_status(
+    status: int, body: Any, headers: dict[str, str], kind: type[Exception]
+) -> None:
+    assert type(error_of(status, body, headers)) is kind
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "data"),
+    [
+        ({"content-type": "text/plain; charset=utf-8"}, PAGE, PAGE.decode()),
+        ({"content-type": "application/octet-stream"}, PAGE, PAGE),
+        ({**HTML, "content-disposition": "attachment; filename=x.html"}, PAGE, PAGE.decode()),
+        (JSON, b'"<html>"', "<html>"),
+        (HTML, b"", None),
+    ],
+)
+def test_a_file_is_a_value_even_if_it_is_html(
+    headers: dict[str, str], body: bytes, data: Any
+) -> None:
+    assert decipher_response(200, headers, body)[0] == data
+
+
+def test_the_head_of_a_page_is_gitlab_broken() -> None:
+    with pytest.raises(GitLabBroken, match="HTML and not JSON"):
+        decipher_response(200, HTML, b"", method="HEAD")
 
 
 # Rate limits
@@ -275,6 +361,7 @@ def test_graphql_returns_the_data() -> None:
         (200, {"errors": [{"message": "no such field"}]}, QueryError, "no such field"),
         (200, {"data": {}, "errors": [{"message": "partly"}]}, QueryError, "partly"),
         (200, {"errors": "strange"}, QueryError, "strange"),
+        (200, {"errors": [{"message": "a"}, {"message": READ_ONLY}]}, GitLabBroken, READ_ONLY),
         (200, {"errors": [{}]}, QueryError, "errors"),
         (200, {}, GraphQLException, "without data"),
         (200, [], GraphQLResponseTypeError, "expected JSON"),
@@ -298,12 +385,11 @@ def test_graphql_errors(status: int, body: Any, kind: type[Exception], text: str
         assert hasattr(error, "response")
 
 
-def test_graphql_keeps_a_page_that_is_not_json() -> None:
-    html = {"content-type": "text/html"}
-    error = error_of(200, b"<html>", html, decipher_graphql_response)
+def test_graphql_keeps_a_text_that_is_not_json() -> None:
+    error = error_of(200, b"Hello", {"content-type": "text/plain"}, decipher_graphql_response)
     assert isinstance(error, GraphQLResponseTypeError)
-    assert error.response == "<html>"
-    assert "text/html" in str(error)
+    assert error.response == "Hello"
+    assert "text/plain" in str(error)
 
 
 # Requests

@@ -8,9 +8,11 @@ import anyio
 import httpx
 import pytest
 from gidgetlambda import settings
+from gidgetlambda.consumer import RESERVED_TIME
 from gidgetlambda.errors import QueueUnavailable
 from gidgetlambda.sqs import Queue
 from gidgetlambda.task import MESSAGE_LIMIT, Message
+from gidgetlambda.worker import GRACE
 
 from infra.testing.sqs import Fault, Policy, Sqs
 from infra.testing.sqs.principals import Principal
@@ -222,6 +224,31 @@ async def test_delays_a_received_message(owned_queue: Queue, sqs: Sqs, url: str)
     assert receive(sqs, url) == []
     sqs.clock.advance(2)
     assert [message["Body"] for message in receive(sqs, url)] == ["00000"]
+
+
+@pytest.mark.parametrize("fault", [Fault.BROKEN, Fault.THROTTLED, Fault.DROPPED, Fault.LOST])
+async def test_third_try_delays_a_message(
+    owned_queue: Queue, sqs: Sqs, url: str, fault: Fault
+) -> None:
+    await owned_queue.send(some_messages(1))
+    (message,) = receive(sqs, url)
+    sqs.faults.add("ChangeMessageVisibility", fault, times=2)
+
+    await owned_queue.delay(message["ReceiptHandle"], 3600)
+    sqs.clock.advance(3590)
+    assert receive(sqs, url) == []
+
+
+async def test_delay_gives_up_within_the_time_that_the_consumer_reserves(
+    owned_queue: Queue, sqs: Sqs
+) -> None:
+    sqs.faults.add("ChangeMessageVisibility", Fault.SILENT, times=3)
+
+    with (
+        anyio.fail_after(RESERVED_TIME - GRACE),
+        pytest.raises(QueueUnavailable, match=r"ReadTimeout|in time"),
+    ):
+        await owned_queue.delay("any", 10)
 
 
 @pytest.mark.parametrize("seconds", [1e9, float("inf")])

@@ -158,6 +158,9 @@ PIPELINE = {
 }
 JOB = {"object_kind": "build", "project": {"id": 71}, "pipeline_id": 5, "ref": "main"}
 WIKI = {"object_kind": "wiki_page", "project": {"id": 71}}
+RELEASE = {"object_kind": "release", "project": {"id": 71}, "id": 61, "tag": "v1"}
+MILESTONE = {"object_kind": "milestone", "project": {"id": 71}, "object_attributes": {"id": 81}}
+FLAG = {"object_kind": "feature_flag", "project": {"id": 71}, "object_attributes": {"id": 81}}
 MEMBER = {"event_name": "user_add_to_group", "group_id": 4}
 
 
@@ -169,6 +172,14 @@ MEMBER = {"event_name": "user_add_to_group", "group_id": 4}
         (payloads.push(ref="\ud800"), payloads.push(ref="\ud800"), True),
         (PIPELINE, JOB, True),
         (PIPELINE, {**JOB, "pipeline_id": 6}, False),
+        (RELEASE, {**RELEASE, "action": "update"}, True),
+        (RELEASE, {**RELEASE, "tag": "v2"}, False),
+        (RELEASE, {**RELEASE, "project": {"id": 72}}, False),
+        (MILESTONE, {**MILESTONE, "action": "close"}, True),
+        (MILESTONE, {**MILESTONE, "object_attributes": {"id": 82}}, False),
+        (MILESTONE, FLAG, False),
+        (FLAG, {**FLAG, "user": {}}, True),
+        (FLAG, {**FLAG, "object_attributes": {"id": 82}}, False),
         (WIKI, {**WIKI, "user": {}}, True),
         (MEMBER, MEMBER, False),
     ],
@@ -178,11 +189,19 @@ MEMBER = {"event_name": "user_add_to_group", "group_id": 4}
         "lone surrogate",
         "pipeline and job",
         "pipelines",
+        "release",
+        "releases",
+        "releases of projects",
+        "milestone",
+        "milestones",
+        "milestone and feature flag",
+        "feature flag",
+        "feature flags",
         "project",
         "deliveries",
     ],
 )
-def test_events_without_a_target_share_the_group_of_their_pipeline_ref_or_project(
+def test_events_without_a_target_share_the_group_of_the_object_that_they_concern(
     one: Any, other: Any, together: bool
 ) -> None:
     assert (group(one) == group(other, delivery="d-2")) is together

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from gidgetlambda import (
+    BadRequest,
     Event,
     GitLabAPI,
     GitLabBot,
@@ -20,9 +21,9 @@ from gidgetlambda import (
     markers,
 )
 from gidgetlambda.account import Account
-from gidgetlambda.errors import NotRun
+from gidgetlambda.errors import NotRun, RunEnded
 from gidgetlambda.outcome import Outcome
-from gidgetlambda.worker import own_event
+from gidgetlambda.worker import GRACE, own_event
 
 from infra.sandbox import ALICE_TOKEN, BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Fault, Faults, refused
@@ -247,6 +248,60 @@ async def test_a_handler_that_exceeds_its_time_limit_fails_after_its_cleanup(
     assert cleaned_up.is_set()
 
 
+async def test_a_handler_that_ignores_its_time_limit_is_abandoned_and_sends_nothing_more(
+    open_bot: OpenBot,
+) -> None:
+    bot = open_bot(time_limit=0.2)
+    bot.router.add(nothing, "Issue Hook")
+    await run_all(bot, opened())
+    abandoned, ended = asyncio.Event(), asyncio.Event()
+    errors: list[Exception] = []
+
+    async def stubborn(event: Event, gl: GitLabAPI) -> None:
+        while not abandoned.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await abandoned.wait()
+        for request in (gl.getitem("/version"), gl.graphql("{ x }"), gl.delete("/projects/71")):
+            try:
+                await request
+            except RunEnded as error:
+                errors.append(error)
+        ended.set()
+        raise ValueError("after its end")
+
+    bot.router.add(stubborn, "Issue Hook")
+    started = time.monotonic()
+    outcomes = await run_all(bot, opened())
+    assert time.monotonic() - started < 0.2 + GRACE + 1
+    assert outcomes["nothing"] == Outcome("done")
+    because = "OutOfTime: it exceeded its time limit of 0.2 s and did not end"
+    assert outcomes["stubborn"].because == because
+    abandoned.set()
+    await ended.wait()
+    assert len(errors) == 3
+
+
+async def test_what_a_failed_handler_leaves_running_sends_nothing_more(bot: GitLabBot) -> None:
+    errors: list[BaseException] = []
+    left: list[asyncio.Task[None]] = []
+
+    async def writes_later(gl: GitLabAPI) -> None:
+        await asyncio.sleep(0.1)
+        try:
+            await gl.post("/projects/71/labels", data={"name": "late", "color": "#000"})
+        except RunEnded as error:
+            errors.append(error)
+
+    async def leaves_a_task(event: Event, gl: GitLabAPI) -> None:
+        left.append(asyncio.create_task(writes_later(gl)))
+        raise ValueError("a bug")
+
+    bot.router.add(leaves_a_task, "Issue Hook")
+    await run_all(bot, opened())
+    await left[0]
+    assert "labels is not sent: the run has ended" in str(errors)
+
+
 async def test_cancelling_all_runs_reaches_the_handlers_and_the_caller(bot: GitLabBot) -> None:
     started, cancelled = asyncio.Event(), asyncio.Event()
 
@@ -295,7 +350,75 @@ async def test_a_run_knows_the_time_of_the_delivery(bot: GitLabBot) -> None:
     assert received[1] == 1.0
 
 
+async def test_each_handler_has_a_payload_of_its_own(bot: GitLabBot) -> None:
+    numbers: list[int] = []
+
+    async def changes(event: Event, gl: GitLabAPI) -> None:
+        attributes = event.data["object_attributes"]
+        numbers.append(attributes["iid"])
+        attributes["iid"] = 0
+        event.data["nested"].clear()
+
+    nested: list[Any] = []
+    for _ in range(900):
+        nested = [nested]
+    event = opened()
+    event.data |= {"nested": nested, "text": "\ud800 é", "number": 10**30, "none": None}
+    for name in ("m.first", "m.second", "m.third"):
+        bot.router.add(changes, "Issue Hook", name=name)
+    outcomes = await run_all(bot, event)
+    assert set(outcomes.values()) == {Outcome("done")}
+    assert numbers == [23, 23, 23]
+
+
 # The account of the token
+
+
+def test_works_in_a_second_event_loop(in_process: Sandbox, faults: Faults) -> None:
+    bot = GitLabBot("t", access_token=BOT_TOKEN, url=in_process.url, ssl_context=TRUST)
+    bot.router.add(nothing, "Issue Hook")
+    faults.once(refused(500), path="/user", times=2)
+
+    async def run_twice() -> set[str]:
+        runs = await asyncio.gather(run_all(bot, opened()), run_all(bot, opened()))
+        await bot.aclose()
+        return {outcome.status for outcomes in runs for outcome in outcomes.values()}
+
+    assert asyncio.run(run_twice()) == {"failed"}
+    assert asyncio.run(run_twice()) == {"done"}
+
+
+BLOCKED = '{"message": "403 Forbidden - Your account has been blocked."}'
+
+
+@pytest.mark.parametrize(
+    ("check", "kind"),
+    [
+        (None, BadRequest),
+        (refused(403, {"content-type": "application/json"}, BLOCKED), NotRun),
+        (refused(401), NotRun),
+        (refused(500), GitLabBroken),
+        (refused(408), GitLabBroken),
+    ],
+)
+@pytest.mark.parametrize("in_group", [False, True])
+async def test_a_403_is_the_accounts_only_if_gitlab_refuses_the_account_too(
+    bot: GitLabBot, faults: Faults, check: Fault | None, kind: type[Exception], in_group: bool
+) -> None:
+    async def writes(event: Event, gl: GitLabAPI) -> None:
+        if check is not None:
+            faults.once(check, path="/user")
+        if not in_group:
+            await gl.getitem("/projects/71")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(gl.getitem("/projects/71"))
+
+    bot.router.add(writes, "Issue Hook")
+    faults.once(refused(403), path="/projects/71")
+    error = (await run_all(bot, opened()))["writes"].error
+    if isinstance(error, BaseExceptionGroup):
+        (error,) = error.exceptions
+    assert isinstance(error, kind)
 
 
 async def test_requests_the_account_once(bot: GitLabBot, faults: Faults) -> None:
@@ -324,7 +447,7 @@ SPENT = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": 
         (refused(404), NotRun, "GL_URL is the address of a GitLab"),
         (refused(301), NotRun, "GL_URL is the address of a GitLab"),
         (refused(200, JSON, "[]"), NotRun, "GL_URL is the address of a GitLab"),
-        (refused(200, {"content-type": "text/html"}, "<html>"), NotRun, "the address of a GitLab"),
+        (refused(200, {"content-type": "text/html"}, "<html>"), GitLabBroken, "is HTML and not"),
         (refused(403, {**SPENT, "retry-after": "900"}), RateLimitExceeded, "403"),
         (refused(500), GitLabBroken, "500"),
     ],
