@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import markdown
-
 MARKER = re.compile(r"^<!-- gidgetlambda ([0-9a-f]{32}) -->[ \t\r]*$", re.MULTILINE)
 ANY_MARKER = re.compile(r"<!-- gidgetlambda [0-9a-f]{32} -->")
 
@@ -124,5 +122,8 @@ def _quick_action(line: str) -> str | None:
 def _append(text: str, marker: str) -> str:
     if not text:
         return marker
+    # Imported here: the receiving function does not pay for it at each cold start.
+    from . import markdown
+
     closing = markdown.closing(text)
     return f"{text}\n{closing}\n\n{marker}" if closing else f"{text}\n\n{marker}"
