@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import queue
 import sys
+import threading
 import time
 import traceback
 import uuid
@@ -78,6 +79,8 @@ class FunctionProcess:
         self._log = str(log or os.devnull)
         self._process: Any = None
         self._connection: Connection
+        # A kill by another thread must not meet the check whether the process is alive.
+        self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +89,9 @@ class FunctionProcess:
         self.kill()
 
     def invoke(self, event: Any) -> Any:
-        if self._process is None or not self._process.is_alive():
-            self._start()
+        with self._guard:
+            if self._process is None or not self._process.is_alive():
+                self._start()
         try:
             self._connection.send_bytes(json.dumps(event).encode())
             if not self._connection.poll(self._timeout):
@@ -103,9 +107,10 @@ class FunctionProcess:
 
     def kill(self) -> None:
         """Kill the process, as the kernel would; the next invocation starts another."""
-        if process := self._process:
-            process.kill()
-            process.join()
+        with self._guard:
+            if process := self._process:
+                process.kill()
+                process.join()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("forkserver")

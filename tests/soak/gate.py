@@ -83,7 +83,13 @@ class Gate(httpx.AsyncBaseTransport):
         return len(self._failed)
 
     async def _deliver(self, request: httpx.Request) -> httpx.Response:
-        response = await self.functions.handle_async_request(request)
+        try:
+            response = await self.functions.handle_async_request(request)
+        except Exception:
+            with self._guard:
+                self.answers["none"] += 1
+                self._failed.append(request)
+            raise
         with self._guard:
             self.answers[str(response.status_code)] += 1
             if response.status_code == 202:
