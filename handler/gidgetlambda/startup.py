@@ -1,7 +1,7 @@
 """Startup: two steps of the entry points for faster cold starts.
 
 Both change the whole process, so that the entry points take them and an import of the framework
-does not. `make bench` measures their effect.
+does not.
 """
 
 from __future__ import annotations

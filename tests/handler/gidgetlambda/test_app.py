@@ -1,4 +1,4 @@
-"""Deliveries and their answers, as the README's table lists them.
+"""Deliveries and their answers, as the table in docs/reference.md lists them.
 
 The doors differ only in how they carry headers and bytes. The rows that depend on these pass
 through every door, all others through the HTTP API of a deployment.
