@@ -1,6 +1,6 @@
 """GitLabAPI: GitLab's REST and GraphQL APIs over httpx.
 
-`transport` sends the requests, `response` interprets the answers, and `notes` posts comments once.
+`sender` sends the requests, `response` interprets the answers, and `notes` posts comments once.
 
 https://docs.gitlab.com/api/rest/ and https://docs.gitlab.com/api/graphql/
 """
@@ -22,7 +22,7 @@ from . import notes, settings
 from .errors import BadRequest, GitLabException, HTTPException, NoTarget, RateLimitExceeded
 from .rate_limit import RateLimit
 from .response import create_headers, decipher_graphql_response, decipher_response
-from .transport import Transport, without_secrets
+from .sender import Sender, without_secrets
 
 if TYPE_CHECKING:
     from .account import Account
@@ -78,7 +78,7 @@ class GitLabAPI:
         self.api_url = f"{self._base_url}/api/{api_version}/"
         self.graphql_endpoint = f"{self._base_url}/api/graphql"
         self.rate_limit: RateLimit | None = None
-        self._transport = Transport(client, self._base_url, access_token, self.sleep)
+        self._sender = Sender(client, self._base_url, access_token, self.sleep)
         self._cache = cache
         self._origin: Origin | None = None
         self._me: Account | None = None
@@ -100,8 +100,8 @@ class GitLabAPI:
             request_timeout: The time that one request may take, in seconds.
             time_left: The time from now at which every request ends, in seconds.
         """
-        self._transport.request_timeout = request_timeout
-        self._transport.deadline = time.monotonic() + time_left
+        self._sender.request_timeout = request_timeout
+        self._sender.deadline = time.monotonic() + time_left
 
     def send_no_writes(self, report: Callable[[str, str, str], None]) -> None:
         """Report further writes by method, URL and body instead of sending them.
@@ -109,7 +109,7 @@ class GitLabAPI:
         A POST, PUT or PATCH returns the data that would be sent, a DELETE `None`, and a GraphQL
         mutation an empty dict. GraphQL queries are sent.
         """
-        self._transport.report_unsent = report
+        self._sender.report_unsent = report
 
     @property
     def me(self) -> Account:
@@ -124,12 +124,12 @@ class GitLabAPI:
 
     def close(self) -> None:
         """End the handler's run: each further request raises `RunEnded` and is not sent."""
-        self._transport.closed = True
+        self._sender.closed = True
 
     @property
     def unanswered_write(self) -> bool:
         """Whether GitLab may still act on a write of this API whose answer never came."""
-        return self._transport.unanswered_writes > 0
+        return self._sender.unanswered_writes > 0
 
     async def getitem(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         """GET one thing.
@@ -203,10 +203,10 @@ class GitLabAPI:
         payload = {"query": query, "variables": variables} if variables else {"query": query}
         headers, body = self._encode(payload)
         writes = _is_mutation(query)
-        response = await self._transport.send(
+        response = await self._sender.send(
             "POST", self.graphql_endpoint, headers, body, writes=writes
         )
-        if writes and self._transport.report_unsent is not None:
+        if writes and self._sender.report_unsent is not None:
             return {}
         self.rate_limit = RateLimit.from_http(response.headers)
         try:
@@ -214,7 +214,7 @@ class GitLabAPI:
                 response.status_code, response.headers, response.content
             )
         except HTTPException as error:
-            error.request = self._transport.describe("POST", self.graphql_endpoint, response)
+            error.request = self._sender.describe("POST", self.graphql_endpoint, response)
             raise
 
     async def comment(
@@ -454,7 +454,7 @@ class GitLabAPI:
         cached = self._cached(method, url, headers) if body == NO_DATA else None
         if self.rate_limit is not None:
             self.rate_limit.remaining -= 1
-        response = await self._transport.send(method, url, headers, body)
+        response = await self._sender.send(method, url, headers, body)
         if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
             return cached
         try:
@@ -462,7 +462,7 @@ class GitLabAPI:
                 response.status_code, response.headers, response.content, method=method
             )
         except HTTPException as error:
-            error.request = self._transport.describe(method, url, response)
+            error.request = self._sender.describe(method, url, response)
             raise
         self._remember(method, url, response.headers, answer, more)
         return answer, more

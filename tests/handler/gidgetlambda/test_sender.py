@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gidgetlambda.transport import Transport
+from gidgetlambda.sender import Sender
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Faults, silent
@@ -21,7 +21,7 @@ READS = ("GET", "HEAD")
 WRITES = ("PUT", "DELETE", "POST", "PATCH")
 
 
-class UnhurriedTransport(Transport):
+class UnhurriedSender(Sender):
     """Records its pauses instead of waiting.
 
     Args:
@@ -116,13 +116,13 @@ async def test_judges_a_request_by_its_last_answer(
 ) -> None:
     for method in methods:
         gitlab = ScriptedGitLab(*answers)
-        transport = UnhurriedTransport(gitlab)
+        sender = UnhurriedSender(gitlab)
         try:
-            given: object = (await transport.request(method)).status_code
+            given: object = (await sender.request(method)).status_code
         except httpx.TransportError as error:
             given = type(error)
         assert (given, len(gitlab.requests)) == (result, requests), method
-        assert transport.unanswered_writes == unanswered, method
+        assert sender.unanswered_writes == unanswered, method
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ async def test_judges_a_request_by_its_last_answer(
 async def test_a_later_answer_settles_an_idempotent_write(
     method: str, answers: list[httpx.Response | Exception], unanswered: int
 ) -> None:
-    transport = UnhurriedTransport(ScriptedGitLab(*answers))
+    sender = UnhurriedSender(ScriptedGitLab(*answers))
     for _ in answers:
         with contextlib.suppress(httpx.TransportError):
-            await transport.request(method)
-    assert transport.unanswered_writes == unanswered
+            await sender.request(method)
+    assert sender.unanswered_writes == unanswered
 
 
 @pytest.mark.parametrize(
@@ -170,21 +170,21 @@ async def test_a_later_answer_settles_an_idempotent_write(
 async def test_repeats_a_request_within_five_seconds(
     fault: httpx.Response | Exception, seconds: float, pauses: list[float]
 ) -> None:
-    transport = UnhurriedTransport(ScriptedGitLab(fault), seconds=seconds)
+    sender = UnhurriedSender(ScriptedGitLab(fault), seconds=seconds)
     if isinstance(fault, Exception):
         with pytest.raises(type(fault)):
-            await transport.request()
+            await sender.request()
     else:
-        assert await transport.request() is fault
-    assert transport.pauses == pauses
+        assert await sender.request() is fault
+    assert sender.pauses == pauses
 
 
 async def test_repeats_no_request_after_its_deadline() -> None:
-    transport = UnhurriedTransport(ScriptedGitLab(REFUSED))
-    transport.deadline = 2.0
+    sender = UnhurriedSender(ScriptedGitLab(REFUSED))
+    sender.deadline = 2.0
     with pytest.raises(httpx.ConnectError):
-        await transport.request()
-    assert transport.pauses == [0.5, 1.0]
+        await sender.request()
+    assert sender.pauses == [0.5, 1.0]
 
 
 # Time limits
@@ -222,16 +222,16 @@ async def test_a_request_ends_within_its_limit_and_names_itself(
     faults, url = slow_gitlab
     faults.once(fault)
     async with httpx.AsyncClient(timeout=60) as client:
-        transport = Transport(client, url, BOT_TOKEN, asyncio.sleep)
-        transport.request_timeout = seconds
-        transport.deadline = None if time_left is None else time.monotonic() + time_left
+        sender = Sender(client, url, BOT_TOKEN, asyncio.sleep)
+        sender.request_timeout = seconds
+        sender.deadline = None if time_left is None else time.monotonic() + time_left
         started = time.monotonic()
         with pytest.raises(httpx.ReadTimeout) as caught:
-            await transport.send(method, f"{url}/api/v4/user?private_token=s3cret", {}, b"")
+            await sender.send(method, f"{url}/api/v4/user?private_token=s3cret", {}, b"")
     assert time.monotonic() - started < 2
     assert str(caught.value) == f"{method} {url}/api/v4/user: no answer within {limit} s"
     assert caught.value.request.method == method
-    assert transport.unanswered_writes == (method == "PUT")
+    assert sender.unanswered_writes == (method == "PUT")
 
 
 @pytest.mark.parametrize(
@@ -247,17 +247,17 @@ async def test_a_request_ends_within_its_limit_and_names_itself(
     ids=repr,
 )
 async def test_an_error_without_an_answer_names_its_request(error: Exception, reason: str) -> None:
-    transport = UnhurriedTransport(ScriptedGitLab(error))
-    transport.request_timeout = 5.0
+    sender = UnhurriedSender(ScriptedGitLab(error))
+    sender.request_timeout = 5.0
     with pytest.raises(type(error)) as caught:
-        await transport.request("POST", f"{URL}?private_token=s3cret")
+        await sender.request("POST", f"{URL}?private_token=s3cret")
     assert str(caught.value) == f"POST {URL}: {reason}"
 
 
 async def test_without_a_limit_the_clients_limits_hold() -> None:
     gitlab = ScriptedGitLab(answer())
-    transport = UnhurriedTransport(gitlab)
-    await transport.request()
+    sender = UnhurriedSender(gitlab)
+    await sender.request()
     (request,) = gitlab.requests
     assert request.extensions["timeout"] == httpx.Timeout(5.0).as_dict()
 
@@ -300,7 +300,7 @@ async def test_sends_the_token_to_the_configured_instance_only(
     base: str, url: str, trusted: bool
 ) -> None:
     gitlab = ScriptedGitLab(answer())
-    await UnhurriedTransport(gitlab, base).request(url=url)
+    await UnhurriedSender(gitlab, base).request(url=url)
     assert [is_authorized(request) for request in gitlab.requests] == [trusted]
 
 
@@ -317,7 +317,7 @@ async def test_follows_a_redirect_with_the_token_only_within_the_instance(
     method: str, status: int, location: str, trusted: bool
 ) -> None:
     gitlab = ScriptedGitLab(answer(status, location=location), answer())
-    response = await UnhurriedTransport(gitlab).request(method)
+    response = await UnhurriedSender(gitlab).request(method)
     assert response.status_code == 200
     assert [request.method for request in gitlab.requests] == [method, method]
     assert [is_authorized(request) for request in gitlab.requests] == [True, trusted]
@@ -341,7 +341,7 @@ async def test_returns_a_redirect_that_it_does_not_follow(
     method: str, status: int, location: str, sent: int
 ) -> None:
     gitlab = ScriptedGitLab(answer(status, location=location))
-    response = await UnhurriedTransport(gitlab).request(method)
+    response = await UnhurriedSender(gitlab).request(method)
     assert response.status_code == status
     assert len(gitlab.requests) == sent
 
@@ -349,7 +349,7 @@ async def test_returns_a_redirect_that_it_does_not_follow(
 async def test_raises_a_request_error_for_a_malformed_redirect() -> None:
     gitlab = ScriptedGitLab(answer(302, location="https://gitlab.example.com:port/"))
     with pytest.raises(httpx.RequestError, match="Invalid URL in location header"):
-        await UnhurriedTransport(gitlab).request()
+        await UnhurriedSender(gitlab).request()
 
 
 # Descriptions
@@ -380,5 +380,5 @@ async def test_describes_a_request_and_its_redirect_without_secrets(
     base: str, url: str, location: str | None, description: str
 ) -> None:
     redirect = [answer(301, location=location)] if location else []
-    transport = UnhurriedTransport(ScriptedGitLab(*redirect, answer(401)), base)
-    assert transport.describe("GET", url, await transport.request(url=url)) == description
+    sender = UnhurriedSender(ScriptedGitLab(*redirect, answer(401)), base)
+    assert sender.describe("GET", url, await sender.request(url=url)) == description

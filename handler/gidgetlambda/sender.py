@@ -1,4 +1,4 @@
-"""Transport: requests to GitLab with redirects, repetitions and the scope of the token.
+"""Sender: requests to GitLab with redirects, repetitions and the scope of the token.
 
 The access token is sent to the configured instance only.
 
@@ -49,7 +49,7 @@ TIMED_STEPS: dict[type[Exception], tuple[str, str]] = {
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
-class Transport:
+class Sender:
     """Sends requests to one GitLab.
 
     Args:
