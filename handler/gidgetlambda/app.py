@@ -171,6 +171,8 @@ class Receiver:
         ]
         try:
             await self._runtime.queue(queue_url).send([task.message() for task in tasks])
+        except SettingsError as error:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event)
         except TaskTooLarge as error:
             # Not 413: it would count as a failure of the webhook, and GitLab would disable it.
             return Answer(HTTPStatus.OK, "too_large", str(error), event)

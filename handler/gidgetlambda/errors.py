@@ -14,6 +14,8 @@
     │   │   └── GraphQLAuthorizationFailure    401
     │   ├── QueryError               the query failed
     │   └── GraphQLResponseTypeError the answer is not JSON
+    ├── ResponseTooLarge             GitLab's answer exceeds the limit
+    ├── AddressRefused               GitLab redirects to an address that only this machine reaches
     └── SettingsError                settings are missing or malformed
 
     TryAgain                         a handler asks to be retried later
@@ -185,6 +187,25 @@ class GraphQLResponseTypeError(GraphQLException):
         super().__init__(
             f"expected JSON from GraphQL, got the content type {content_type!r}", response
         )
+
+
+class ResponseTooLarge(GitLabException):
+    """GitLab's answer exceeds the limit of its size.
+
+    Args:
+        request: The request that was answered.
+        limit: The limit in bytes.
+    """
+
+    def __init__(self, request: str, limit: int) -> None:
+        super().__init__(
+            f"{request}: the answer exceeds {limit:,} bytes; request less, or raise the "
+            "response_limit of GitLabBot"
+        )
+
+
+class AddressRefused(GitLabException):
+    """GitLab redirects to an address that GitLab may not choose: it is not on the internet."""
 
 
 class SettingsError(GitLabException):

@@ -11,10 +11,10 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qs, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlencode, urljoin
 
 import httpx
 
@@ -22,15 +22,17 @@ from . import notes, settings
 from .errors import BadRequest, GitLabException, HTTPException, NoTarget, RateLimitExceeded
 from .rate_limit import RateLimit
 from .response import create_headers, decipher_graphql_response, decipher_response
-from .sender import Sender, without_secrets
+from .sender import RESPONSE_LIMIT, Sender, without_secrets
 
 if TYPE_CHECKING:
     from .account import Account
     from .event import Event
     from .notes import Origin
 
-# URL → ETag, Last-Modified, data, URL of the next page
-Cache: TypeAlias = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
+# URL → the headers that ask GitLab to confirm an answer, its headers and its body
+Cache: TypeAlias = MutableMapping[str, tuple[dict[str, str], dict[str, str], bytes]]
+CACHED_ANSWERS = 500
+CACHED_BYTES = 100_000  # of one answer
 
 # In GraphQL: strings and comments, which may contain any word.
 GRAPHQL_TEXT = re.compile(r'"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#[^\r\n]*')
@@ -48,37 +50,43 @@ class GitLabAPI:
     all; a write is repeated only if GitLab certainly did not act on it.
 
     Args:
-        client: Sends the requests; its owner closes it.
+        client: Sends the requests; its owner closes it. It is a client or a transport of httpx.
         requester: The bot's name, sent as the user agent.
         access_token: A personal, project, group or OAuth token.
         url: The instance's base URL; `GL_URL` or https://gitlab.com by default.
         api_version: The version of the REST API.
-        cache: Keeps the answers that GitLab can confirm by `ETag` or `Last-Modified`.
+        cache: Keeps up to 500 answers that GitLab can confirm by `ETag` or `Last-Modified`, of up
+            to 100,000 bytes each.
+        response_limit: The bytes that an answer may have, decoded.
 
     Raises:
         HTTPException: GitLab's answer is not a success; the subclass depends on its status. This
             applies to each method that sends a request.
+        ResponseTooLarge: The answer exceeds `response_limit`.
+        AddressRefused: GitLab redirects to an address inside the network that this process runs in.
         httpx.RequestError: No answer came.
     """
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx.AsyncClient | httpx.AsyncBaseTransport,
         requester: str,
         *,
         access_token: str | None = None,
         url: str | None = None,
         api_version: str = "v4",
         cache: Cache | None = None,
+        response_limit: int = RESPONSE_LIMIT,
     ) -> None:
-        self._client = client
         self.requester = requester
         self.access_token = access_token
         self._base_url = (url or settings.gitlab_url()).rstrip("/")
         self.api_url = f"{self._base_url}/api/{api_version}/"
         self.graphql_endpoint = f"{self._base_url}/api/graphql"
         self.rate_limit: RateLimit | None = None
-        self._sender = Sender(client, self._base_url, access_token, self.sleep)
+        self._sender = Sender(
+            client, self._base_url, access_token, self.sleep, response_limit=response_limit
+        )
         self._cache = cache
         self._origin: Origin | None = None
         self._me: Account | None = None
@@ -149,11 +157,15 @@ class GitLabAPI:
         https://docs.gitlab.com/api/rest/#pagination
 
         Raises:
-            GitLabException: The answer is not a list.
+            GitLabException: The answer is not a list, or the pages lead in a circle.
         """
-        more: str | None = url
+        more: str | None = self.format_url(url)
+        pages: set[str] = set()
         while more:
             page = more
+            if page in pages:
+                raise GitLabException(f"GitLab's links to the next page of {url} lead in a circle")
+            pages.add(page)
             data, more = await self._request("GET", page, params)
             if data is None:
                 return
@@ -162,10 +174,7 @@ class GitLabAPI:
             for item in data:
                 yield item
             params = None  # the link contains them
-            if more == page:
-                raise GitLabException(
-                    f"GitLab's link to the next page of {url} leads to the page itself"
-                )
+            more = self._next_page(page, more)
 
     async def head(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
         """HEAD: return the headers of the answer to a GET."""
@@ -397,17 +406,18 @@ class GitLabAPI:
 
         Args:
             url: Relative to the API, or absolute.
-            params: `None` values are left out; `True` and `False` are written as in JSON.
+            params: `None` values are left out; `True` and `False` are written as in JSON. A list is
+                written as GitLab reads it: "iids[]=1&iids[]=2".
         """
-        url = urljoin(self.api_url, url.lstrip("/"))
-        if not params:
+        plain = "://" not in url and "/." not in url
+        url = self.api_url + url.lstrip("/") if plain else urljoin(self.api_url, url.lstrip("/"))
+        added = [pair for name, value in (params or {}).items() for pair in _pairs(name, value)]
+        if not added:
             return url
-        parts = urlsplit(url)
-        query: dict[str, Any] = dict(parse_qs(parts.query, keep_blank_values=True))
-        query.update(
-            {name: _query_value(value) for name, value in params.items() if value is not None}
-        )
-        return urlunsplit(parts._replace(query=urlencode(query, doseq=True)))
+        path, _, query = url.partition("?")
+        replaced = {name for name, _ in added}
+        kept = [part for part in query.split("&") if part and _name(part) not in replaced]
+        return f"{path}?{'&'.join([*kept, urlencode(added)])}"
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds."""
@@ -451,21 +461,38 @@ class GitLabAPI:
         """Send one request; return its data and the next page's URL."""
         url = self.format_url(url, params)
         headers, body = self._encode(data)
-        cached = self._cached(method, url, headers) if body == NO_DATA else None
+        cached = self._cache.get(url) if self._cache and method == "GET" else None
+        if cached is not None and body == NO_DATA:
+            headers |= cached[0]
         if self.rate_limit is not None:
             self.rate_limit.remaining -= 1
         response = await self._sender.send(method, url, headers, body)
-        if response.status_code == HTTPStatus.NOT_MODIFIED and cached is not None:
-            return cached
+        found: Mapping[str, str] = response.headers
+        status, content = response.status_code, response.content
+        if status == HTTPStatus.NOT_MODIFIED and cached is not None:
+            status, found, content = HTTPStatus.OK, *cached[1:]
         try:
-            answer, self.rate_limit, more = decipher_response(
-                response.status_code, response.headers, response.content, method=method
-            )
+            answer, self.rate_limit, more = decipher_response(status, found, content, method)
         except HTTPException as error:
             error.request = self._sender.describe(method, url, response)
             raise
-        self._remember(method, url, response.headers, answer, more)
+        if self._cache is not None and method == "GET":
+            self._remember(self._cache, url, response)
         return answer, more
+
+    def _next_page(self, page: str, link: str | None) -> str | None:
+        """Return the URL of the next page.
+
+        GitLab writes its `external_url` into the link, which can differ from the address that the
+        bot uses.
+        """
+        if link is None or not page.startswith(self.api_url):
+            return link
+        version = self.api_url.removeprefix(self._base_url)
+        _, found, rest = link.partition(version)
+        if not found:
+            raise GitLabException(f"GitLab's link to the page after {page} is not one of its API")
+        return self.api_url + rest
 
     def _encode(self, data: Any) -> tuple[dict[str, str], bytes]:
         """Return the headers, without the token, and the body of a request."""
@@ -475,30 +502,37 @@ class GitLabAPI:
         headers["content-type"] = "application/json; charset=utf-8"
         return headers, json.dumps(data).encode()
 
-    def _cached(
-        self, method: str, url: str, headers: dict[str, str]
-    ) -> tuple[Any, str | None] | None:
-        """Return the cached answer to a request; add the headers that ask GitLab to confirm it."""
-        known = self._cache.get(url) if self._cache is not None and method == "GET" else None
-        if known is None:
-            return None
-        etag, last_modified, data, more = known
-        if etag is not None:
-            headers["if-none-match"] = etag
-        if last_modified is not None:
-            headers["if-modified-since"] = last_modified
-        return data, more
-
-    def _remember(
-        self, method: str, url: str, headers: Mapping[str, str], data: Any, more: str | None
-    ) -> None:
-        etag, last_modified = headers.get("etag"), headers.get("last-modified")
-        if self._cache is not None and method == "GET" and (etag or last_modified):
-            self._cache[url] = etag, last_modified, data, more
+    def _remember(self, cache: Cache, url: str, response: httpx.Response) -> None:
+        """Keep an answer that GitLab can confirm, and no more than `CACHED_ANSWERS`."""
+        names = {"if-none-match": "etag", "if-modified-since": "last-modified"}
+        headers = response.headers
+        confirming = {name: headers[of] for name, of in names.items() if of in headers}
+        if not confirming or len(response.content) > CACHED_BYTES or not response.is_success:
+            return
+        kept = {name: headers[name] for name in ("content-type", "link") if name in headers}
+        cache[url] = confirming, kept, response.content
+        while len(cache) > CACHED_ANSWERS:
+            del cache[next(iter(cache))]
 
 
-def _query_value(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+def _pairs(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a query for a parameter.
+
+    https://docs.gitlab.com/api/rest/#array
+    """
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _pairs(f"{name}[{key}]", part)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for part in value:
+            yield from _pairs(name if name.endswith("[]") else f"{name}[]", part)
+    elif value is not None:
+        yield name, str(value).lower() if isinstance(value, bool) else value
+
+
+def _name(part: str) -> str:
+    """Return the name of a parameter in a query."""
+    return unquote_plus(part.partition("=")[0])
 
 
 def _is_mutation(query: str) -> bool:

@@ -41,6 +41,8 @@ class GitLabBot:
         time_limit: The time that a handler may take in inline mode, in seconds; GitLab waits 10.
         request_timeout: The time that one request to GitLab may take, in seconds; by default 5 in
             inline mode, and 25 for a queued task. No request outlasts the time of its handler.
+        response_limit: The bytes that an answer of GitLab may have; `ResponseTooLarge` is raised
+            for more.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class GitLabBot:
         api_version: str = "v4",
         time_limit: float = 8.0,
         request_timeout: float | None = None,
+        response_limit: int = 20_000_000,
     ) -> None:
         self.requester = requester
         self.router = Router()
@@ -69,6 +72,7 @@ class GitLabBot:
             api_version=api_version,
             time_limit=time_limit,
             request_timeout=request_timeout,
+            response_limit=response_limit,
         )
         self.runtime = Runtime(requester, self.router, options)
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import datetime
 import email.utils
 import json
+import math
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from .errors import (
     BadGraphQLRequest,
@@ -33,9 +35,15 @@ from .rate_limit import RateLimit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]*))*)')
-LINK_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
+LINK_PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^",;\s]*))')
+LINK_LIMIT = 16 * 1024  # characters
+DATE_LIMIT = 100  # characters
+LOCATION_LIMIT = 500  # characters
 MESSAGE_LIMIT = 2000  # characters of an error's message
+# Other codecs of Python are not character sets, or take a quadratic time.
+CHARSETS = frozenset(
+    {"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "utf-16"}
+)
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 HTML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -55,7 +63,11 @@ def create_headers(requester: str, *, access_token: str | None = None) -> dict[s
 
     https://docs.gitlab.com/api/rest/authentication/
     """
-    headers = {"user-agent": requester, "accept": "application/json"}
+    headers = {
+        "user-agent": requester,
+        "accept": "application/json",
+        "accept-encoding": "gzip",
+    }
     if access_token is not None:
         headers["authorization"] = f"Bearer {access_token}"
     return headers
@@ -128,10 +140,13 @@ def next_link(link: str | None) -> str | None:
 
     https://docs.gitlab.com/api/rest/#pagination-link-header and RFC 8288
     """
-    for url, parameters in LINK.findall(link or ""):
-        relation = LINK_REL.search(parameters)
-        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
-            return str(url)
+    if not link or "next" not in link.lower():
+        return None
+    for part in link[:LINK_LIMIT].split("<")[1:]:
+        url, _, parameters = part.partition(">")
+        for name, quoted, plain in LINK_PARAMETER.findall(parameters):
+            if name.lower() == "rel" and "next" in (quoted or plain).lower().split():
+                return url
     return None
 
 
@@ -150,8 +165,9 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         return float(value[:9])
     if value:
         try:
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-        except ValueError:
+            date = email.utils.parsedate_to_datetime(value[:DATE_LIMIT])
+            return max(0.0, date.timestamp() - now)
+        except (ValueError, TypeError, IndexError, OverflowError, OSError):
             return None
     rate_limit = RateLimit.from_http(headers)
     if rate_limit is not None and rate_limit.remaining <= 0:
@@ -175,7 +191,7 @@ def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> An
         return None
     if _is_json(essence):
         try:
-            return json.loads(body)
+            return json.loads(body, parse_constant=_refuse_number, parse_float=_finite)
         except (ValueError, RecursionError):
             raise GitLabBroken(
                 status_code, "the body is not the JSON that Content-Type announces"
@@ -187,10 +203,17 @@ def decode_body(status_code: int, headers: Mapping[str, str], body: bytes) -> An
 
 def _text(parameters: str, body: bytes) -> str:
     match = re.search(r'charset\s*=\s*"?([\w.:-]+)', parameters)
-    try:
-        return body.decode(match[1] if match else "utf-8", "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
+    charset = match[1].lower() if match else "utf-8"
+    return body.decode(charset if charset in CHARSETS else "utf-8", "replace")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is not a number of JSON")
 
 
 def _passing_failure(
@@ -258,7 +281,16 @@ def _exception(status_code: int, headers: Mapping[str, str], body: bytes) -> HTT
 
 
 def _moved(location: str | None) -> tuple[str, ...]:
-    return (f"moved to {location}",) if location else ()
+    """Describe a redirection without the parts of its URL that may contain a secret."""
+    if not location:
+        return ()
+    try:
+        parts = urlsplit(location)
+        netloc = parts.netloc.rpartition("@")[2]
+        url = parts._replace(netloc=netloc, query="", fragment="").geturl()
+    except ValueError:
+        return ()
+    return (f"moved to {url[:LOCATION_LIMIT]}",)
 
 
 def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from . import settings
 from .errors import SettingsError
@@ -20,11 +19,14 @@ from .gitlab import GitLabAPI
 from .logs import Reporter
 from .metrics import Metrics
 from .redactor import Redactor
-from .settings import QueueSettings, ReceiveSettings, WorkSettings
+from .settings import ConnectionSettings, QueueSettings, ReceiveSettings, WorkSettings
 from .worker import Worker
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
+
+    import httpx
 
     from .gitlab import Cache
     from .router import Router
@@ -44,6 +46,7 @@ class Options:
     api_version: str = "v4"
     time_limit: float = 8.0
     request_timeout: float | None = None
+    response_limit: int = 20_000_000
 
 
 class Runtime:
@@ -60,7 +63,7 @@ class Runtime:
         self.router = router
         self.failures = FailureHooks()
         self._options = options
-        self._clients: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
+        self._transports: dict[str, tuple[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport]] = {}
 
     @cached_property
     def receive_settings(self) -> ReceiveSettings:
@@ -121,28 +124,41 @@ class Runtime:
             dry_run=self.work_settings.dry_run,
         )
 
-    def queue(self, url: str) -> Queue:
-        """Return the queue with a URL."""
-        # Imported here: a bot without a queue does not pay for the import of botocore.
-        from .sqs import Queue
+    @cached_property
+    def queue_connections(self) -> ConnectionSettings:
+        """The settings of connections to the queues. Raises `SettingsError`."""
+        return ConnectionSettings.from_env()
 
-        return Queue(self._shared_client("sqs"), url)
+    def queue(self, url: str) -> Queue:
+        """Return the queue with a URL. Raises `SettingsError`."""
+        # Imported here: a bot without a queue does not pay for it.
+        from .sqs import Queue, endpoint
+
+        def connect() -> httpx.AsyncBaseTransport:
+            return transport_to(endpoint(url, settings.aws()), self.queue_connections)
+
+        return Queue(self._shared("sqs", connect), url)
 
     async def aclose(self) -> None:
         """Close the connections to GitLab and to the queues."""
-        while self._clients:
-            _, (_, client) = self._clients.popitem()
-            await client.aclose()
+        while self._transports:
+            _, (_, transport) = self._transports.popitem()
+            await transport.aclose()
 
     def _gitlab(self) -> GitLabAPI:
         given = self.work_settings
+
+        def connect() -> httpx.AsyncBaseTransport:
+            return transport_to(given.url, given.connections)
+
         return GitLabAPI(
-            self._shared_client("gitlab", verify=given.ssl_context),
+            self._shared("gitlab", connect),
             self.requester,
             access_token=given.access_token,
             url=given.url,
             api_version=self._options.api_version,
             cache=self._options.cache,
+            response_limit=self._options.response_limit,
         )
 
     def _work_problems(self) -> tuple[str, ...]:
@@ -152,10 +168,26 @@ class Runtime:
             return error.problems
         return ()
 
-    def _shared_client(self, purpose: str, **options: Any) -> httpx.AsyncClient:
-        """Return this process's client for a purpose; connections belong to one event loop."""
+    def _shared(
+        self, purpose: str, connect: Callable[[], httpx.AsyncBaseTransport]
+    ) -> httpx.AsyncBaseTransport:
+        """Return this process's transport for a purpose; connections belong to one event loop."""
         loop = asyncio.get_running_loop()
-        known = self._clients.get(purpose)
+        known = self._transports.get(purpose)
         if known is None or known[0] is not loop:
-            known = self._clients[purpose] = loop, httpx.AsyncClient(**options)
+            known = self._transports[purpose] = loop, connect()
         return known[1]
+
+
+def transport_to(url: str, connections: ConnectionSettings) -> httpx.AsyncBaseTransport:
+    """Return a transport to one server, and to where it redirects.
+
+    Args:
+        url: The server's URL; its host may have any address.
+        connections: The settings of the connections.
+    """
+    # Imported here: the receiving function does not pay for it at each cold start.
+    from .transport import Transport
+
+    trusted = {urlsplit(url).hostname or ""}
+    return Transport(connections.ssl_context, connections.proxies, trusted)

@@ -1,6 +1,6 @@
 """Sender: requests to GitLab with redirects, repetitions and the scope of the token.
 
-The access token is sent to the configured instance only.
+The access token is sent to the configured instance only. An answer is read up to a limit.
 
 https://docs.gitlab.com/api/rest/
 """
@@ -11,24 +11,31 @@ import asyncio
 import itertools
 import json
 import math
+import re
 import time
+import unicodedata
 from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote
 
 import httpx
 
-from .errors import RunEnded
+from .addresses import is_permitted, is_private, literal
+from .decoding import Decoder, Exceeded
+from .errors import AddressRefused, GitLabBroken, RedirectionException, ResponseTooLarge, RunEnded
 from .response import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 CONNECT_TIMEOUT = 3.0  # seconds
+DEFAULT_TIMEOUT = httpx.Timeout(5.0)
 PATIENCE = 5.0  # seconds after the first request within which it can be repeated
 FIRST_PAUSE = 0.5  # seconds; doubled each time
 CLOSED_PAUSE = 0.05  # seconds
 REDIRECTS = 5
+RESPONSE_LIMIT = 20_000_000  # bytes
 READS = frozenset({"GET", "HEAD"})
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({502, 503, 504})
@@ -46,6 +53,8 @@ TIMED_STEPS: dict[type[Exception], tuple[str, str]] = {
     httpx.ReadTimeout: ("read", "answer"),
     httpx.WriteTimeout: ("write", "answer"),
 }
+# Some servers take a backslash for a slash, and remove what follows a semicolon.
+UP = re.compile(r"(?:^|[/\\])\s*\.\s*\.")
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -53,15 +62,17 @@ class Sender:
     """Sends requests to one GitLab.
 
     Args:
-        client: The connections; its owner closes it.
+        client: The connections; its owner closes it. A transport is asked directly, which takes
+            half the time of a client.
         base_url: The instance's URL, sub-path included.
         access_token: Sent as a bearer token.
         sleep: Waits for a number of seconds.
         clock: Returns a time in seconds.
+        response_limit: The bytes that an answer may have, decoded.
 
     Attributes:
         request_timeout: The time that one request may take, in seconds. `None` leaves the time
-            limits of the client, which hold for each step of a request.
+            limits of the client, or httpx's, which hold for each step of a request.
         deadline: The time of `clock` at which every request ends.
         report_unsent: Reports a write by its method, URL and body. If it is set, no write is sent,
             and the answer to one is its own data.
@@ -70,15 +81,17 @@ class Sender:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx.AsyncClient | httpx.AsyncBaseTransport,
         base_url: str,
         access_token: str | None,
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
+        response_limit: int = RESPONSE_LIMIT,
     ) -> None:
         self._client = client
         self._instance = httpx.URL(base_url)
         self._access_token = access_token
+        self._response_limit = response_limit
         self._sleep = sleep
         self._clock = clock
         self._unanswered: Counter[tuple[str, str, bytes]] = Counter()
@@ -117,6 +130,10 @@ class Sender:
             writes: Whether GitLab changes something; by default, the method decides.
 
         Raises:
+            AddressRefused: GitLab redirects to an address that it may not choose.
+            GitLabBroken: The answer cannot be decoded.
+            RedirectionException: GitLab redirects to something other than a page of HTTPS.
+            ResponseTooLarge: The answer exceeds the limit.
             httpx.RequestError: No answer came.
         """
         writes = method not in READS if writes is None else writes
@@ -144,10 +161,9 @@ class Sender:
     def describe(self, method: str, url: str, response: httpx.Response) -> str:
         """Describe an answered request and its redirection, for an error message."""
         request = f"{method} {without_secrets(httpx.URL(url))}"
-        if response.url == httpx.URL(url):
-            return request
-        note = "" if self._is_instance(response.url) else ", where no token is sent"
-        return f"{request}, redirected to {without_secrets(response.url)}{note}"
+        if response.url != httpx.URL(url):
+            request += f", redirected to {without_secrets(response.url)}"
+        return request if self._is_instance(response.url) else f"{request}, where no token is sent"
 
     async def _follow(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, writes: bool
@@ -160,9 +176,40 @@ class Sender:
             followed = method in READS and response.status_code in REDIRECTED
             if not followed or not location:
                 break
-            target = target.join(location)
+            target = self._redirected(target, location, response)
             response = await self._send_once(method, target, headers, body, writes=writes)
         return response
+
+    def _redirected(self, url: httpx.URL, location: str, response: httpx.Response) -> httpx.URL:
+        """Return the URL that GitLab redirects to.
+
+        Raises:
+            AddressRefused: It names an address that GitLab may not choose.
+            RedirectionException: It is not a URL, or not one of HTTPS.
+        """
+        shown = without_secrets(url)
+        try:
+            target = url.join(location)
+            if self._is_instance(target):
+                return target
+        except (httpx.InvalidURL, ValueError):
+            target = None
+        if target is None or target.scheme != "https" or not target.host:
+            raise RedirectionException(
+                response.status_code,
+                f"{shown} redirects to something other than a page of HTTPS, which is not followed",
+            )
+        address = literal(target.host)
+        if address is not None and not is_permitted(address, private=self._is_private(response)):
+            raise AddressRefused(f"{shown} redirects to {target.host}, which GitLab may not choose")
+        return target
+
+    def _is_private(self, response: httpx.Response) -> bool:
+        """Return whether GitLab has a private address, as the connection of its answer shows."""
+        stream = response.extensions.get("network_stream")
+        peer = stream.get_extra_info("server_addr") if stream is not None else None
+        own = literal(str(peer[0]).partition("%")[0] if peer else self._instance.host)
+        return own is not None and is_private(own)
 
     async def _send_once(
         self,
@@ -183,12 +230,7 @@ class Sender:
         # Not only ASCII: the requester may have any name.
         encoded = httpx.Headers(sent, encoding="utf-8")
         limit = self._time_limit()
-        timeout = self._client.timeout
-        if limit is not None:
-            timeout = httpx.Timeout(limit, connect=min(limit, CONNECT_TIMEOUT))
-        request = self._client.build_request(
-            method, url, headers=encoded, content=body or None, timeout=timeout
-        )
+        request = self._request(method, url, encoded, body, limit)
         if not writes:
             return await self._answer(request, limit)
         write = (method, str(url), body)
@@ -204,16 +246,65 @@ class Sender:
                 del self._unanswered[write]  # earlier ones are settled too
         return response
 
+    def _request(
+        self, method: str, url: httpx.URL, headers: httpx.Headers, body: bytes, limit: float | None
+    ) -> httpx.Request:
+        timeout = None
+        if limit is not None:
+            timeout = httpx.Timeout(limit, connect=min(limit, CONNECT_TIMEOUT))
+        if isinstance(self._client, httpx.AsyncClient):
+            timeout = timeout or self._client.timeout
+            return self._client.build_request(
+                method, url, headers=headers, content=body or None, timeout=timeout
+            )
+        extensions = {"timeout": (timeout or DEFAULT_TIMEOUT).as_dict()}
+        return httpx.Request(
+            method, url, headers=headers, content=body or None, extensions=extensions
+        )
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """Return an answer whose body is not read yet."""
+        if isinstance(self._client, httpx.AsyncClient):
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        return await self._client.handle_async_request(request)
+
     async def _answer(self, request: httpx.Request, limit: float | None) -> httpx.Response:
         """Return the answer to a request; name the request in the error if none comes."""
         try:
             # httpx limits each step, and a slow answer has many.
             async with asyncio.timeout(limit):
-                return await self._client.send(request, follow_redirects=False)
+                response = await self._exchange(request)
+                try:
+                    return await self._read(request, response)
+                finally:
+                    await response.aclose()
         except TimeoutError as error:
             raise httpx.ReadTimeout(_failure(request, error), request=request) from error
         except httpx.TransportError as error:
             raise type(error)(_failure(request, error), request=request) from error
+
+    async def _read(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        """Return an answer with its decoded body."""
+        headers = response.headers
+        shown = f"{request.method} {without_secrets(request.url)}"
+        try:
+            decoder = Decoder(headers.get("content-encoding", ""), self._response_limit)
+            stream = cast("httpx.AsyncByteStream", response.stream)
+            async for part in stream:
+                decoder.feed(part)
+            body = decoder.result()
+        except Exceeded:
+            raise ResponseTooLarge(shown, self._response_limit) from None
+        except ValueError as error:
+            raise GitLabBroken(response.status_code, f"{shown}: {error}") from None
+        headers.pop("content-encoding", None)
+        return httpx.Response(
+            response.status_code,
+            headers=headers,
+            content=body,
+            request=request,
+            extensions=response.extensions,
+        )
 
     def _time_limit(self) -> float | None:
         """Return the time that a request may take now, in seconds."""
@@ -226,9 +317,19 @@ class Sender:
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             return False
         base = own.path.rstrip("/")
-        # `url.path` is decoded. Some servers take a backslash for a slash.
-        climbs = ".." in url.path.replace("\\", "/").split("/")
-        return not base or (url.path.startswith(f"{base}/") and not climbs)
+        return not base or (url.path.startswith(f"{base}/") and not _leaves(url.raw_path))
+
+
+def _leaves(raw_path: bytes) -> bool:
+    """Return whether a server may take a path for one in a parent folder.
+
+    A segment begins with two dots, however often they are encoded and with what they are mixed.
+    """
+    path = raw_path.partition(b"?")[0].decode("ascii")
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    # "\ufffd" stands for bytes that are not UTF-8, such as those of an overlong dot.
+    return "\ufffd" in path or UP.search(unicodedata.normalize("NFKC", path)) is not None
 
 
 def without_secrets(url: httpx.URL) -> httpx.URL:

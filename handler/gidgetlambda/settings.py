@@ -12,13 +12,13 @@ import os
 import re
 import ssl
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
 from .delivery import Credentials, signing_key
 from .errors import SettingsError
+from .proxies import Proxies, parse_exclusions, parse_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +32,11 @@ SECRETS = (
 )
 HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]+")
 TOKEN = re.compile(r"[\x21-\x7e]+")
+# A file in a folder of certificates: the hash of its subject, and a number.
+# https://docs.openssl.org/3.0/man1/openssl-rehash/
+HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
+# The package has such a folder, because the loading of certifi's file takes 25 ms.
+CA_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ca")  # noqa: PTH118, PTH120
 BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -73,19 +78,51 @@ class ReceiveSettings:
 
 
 @dataclass(frozen=True)
+class ConnectionSettings:
+    """The settings of connections to other hosts.
+
+    Attributes:
+        ssl_context: The certificate authorities that a host's certificate is checked against.
+    """
+
+    ssl_context: ssl.SSLContext = field(repr=False)
+    proxies: Proxies
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> ConnectionSettings:
+        """Read the variables that HTTP libraries read, for connections to the queue.
+
+        They are `SSL_CERT_FILE`, `SSL_CERT_DIR`, `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
+        `NO_PROXY`; those of proxies also in lower case.
+
+        https://www.python-httpx.org/environment_variables/
+
+        Args:
+            environ: The environment.
+
+        Raises:
+            SettingsError: Settings are malformed.
+        """
+        env = _Reader(environ)
+        connections = _connections(env)
+        env.require_no_problem()
+        return connections
+
+
+@dataclass(frozen=True)
 class WorkSettings:
     """The settings of the function that runs handlers.
 
     Attributes:
         ignore_self: Whether the bot's own events are ignored; `None` ignores them for bot accounts.
-        ssl_context: The certificate authorities that GitLab's certificate is checked against.
+        connections: Those to GitLab.
         dry_run: Whether writes are logged and not sent.
     """
 
     access_token: str = field(repr=False)
     url: str
     ignore_self: bool | None
-    ssl_context: ssl.SSLContext = field(repr=False)
+    connections: ConnectionSettings
     dry_run: bool = False
 
     @classmethod
@@ -98,6 +135,8 @@ class WorkSettings:
         ssl_context: ssl.SSLContext | None = None,
     ) -> WorkSettings:
         """Read `GL_ACCESS_TOKEN`, `GL_URL`, `GL_IGNORE_SELF`, `GL_CA_FILE` and `GL_DRY_RUN`.
+
+        The variables of `ConnectionSettings` are read, too.
 
         Args:
             environ: The environment.
@@ -114,11 +153,10 @@ class WorkSettings:
             env.problem("set GL_ACCESS_TOKEN to a GitLab access token with the scope api")
         base_url = env.read("GL_URL", _url, override=url) or DEFAULT_URL
         ignore_self = env.read("GL_IGNORE_SELF", _boolean)
-        context = ssl_context or env.read("GL_CA_FILE", _ssl_context)
         dry_run = env.read("GL_DRY_RUN", _boolean) or False
+        connections = _connections(env, ssl_context, own_ca="GL_CA_FILE")
         env.require_no_problem()
-        context = context or httpx.create_ssl_context()
-        return cls(token or "", base_url, ignore_self, context, dry_run)
+        return cls(token or "", base_url, ignore_self, connections, dry_run)
 
 
 @dataclass(frozen=True)
@@ -234,6 +272,15 @@ class _Reader:
             self.problem(f"{name} {error}")
             return None
 
+    def proxy_name(self, name: str) -> str | None:
+        """Return the name under which a variable of proxies is set; lower case goes first."""
+        return next((one for one in (name.lower(), name) if self.text(one)), None)
+
+    def read_proxy(self, name: str, parse: Callable[[str], T | None]) -> T | None:
+        """Return the value of a variable of proxies; `None` if it is unset or malformed."""
+        found = self.proxy_name(name)
+        return None if found is None else self.read(found, parse)
+
     def problem(self, problem: str) -> None:
         self._problems.append(problem)
 
@@ -285,14 +332,76 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _ssl_context(ca_file: str) -> ssl.SSLContext:
-    """Return a context with the public certificate authorities and those of a PEM file.
+def _connections(
+    env: _Reader, ssl_context: ssl.SSLContext | None = None, *, own_ca: str | None = None
+) -> ConnectionSettings:
+    """Read the settings of connections.
+
+    Args:
+        env: The environment.
+        ssl_context: Overrides the certificate authorities.
+        own_ca: The name of the setting that adds authorities to them.
+    """
+    proxies = _proxies(env)
+    context = ssl_context
+    if context is None:
+        context = _public_authorities(env)
+        if own_ca is not None:
+            env.read(own_ca, partial(_add_authorities, context))
+    return ConnectionSettings(context, proxies)
+
+
+def _proxies(env: _Reader) -> Proxies:
+    every = env.read_proxy("ALL_PROXY", parse_proxy)
+    # A CGI server passes a request's header "Proxy" as HTTP_PROXY.
+    names = "http_proxy" if env.text("REQUEST_METHOD") else "HTTP_PROXY"
+    http = env.read_proxy(names, parse_proxy) or every
+    https = env.read_proxy("HTTPS_PROXY", parse_proxy) or every
+    excluded = env.read_proxy("NO_PROXY", parse_exclusions)
+    if excluded is None and env.proxy_name("NO_PROXY"):  # "*"
+        return Proxies()
+    return Proxies(http, https, excluded or ())
+
+
+def _public_authorities(env: _Reader) -> ssl.SSLContext:
+    """Return a context with the authorities of the environment, of the package, or of certifi."""
+    context = env.read("SSL_CERT_FILE", _context_of_file)
+    context = context or env.read("SSL_CERT_DIR", _context_of_folder)
+    if context is None and os.path.isdir(CA_FOLDER):  # noqa: PTH112
+        context = _context_of_folder(CA_FOLDER)
+    if context is None:
+        import certifi
+
+        context = ssl.create_default_context(cafile=certifi.where())
+    return context
+
+
+def _context_of_file(path: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise _not_certificates(path, error) from None
+
+
+def _context_of_folder(path: str) -> ssl.SSLContext:
+    folders = [folder for folder in path.split(os.pathsep) if os.path.isdir(folder)]  # noqa: PTH112
+    names = (name for folder in folders for name in os.listdir(folder))  # noqa: PTH208
+    if not any(map(HASHED_NAME.fullmatch, names)):
+        raise ValueError(f"{path!r} must be a folder with certificates, named by `openssl rehash`")
+    return ssl.create_default_context(capath=path)
+
+
+def _add_authorities(context: ssl.SSLContext, path: str) -> ssl.SSLContext:
+    """Add the authorities of a PEM file.
 
     A relative path is relative to the working directory, which is the package's root in Lambda.
     """
-    context = httpx.create_ssl_context()
     try:
-        context.load_verify_locations(cafile=ca_file)
+        context.load_verify_locations(cafile=path)
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"{ca_file!r} must be a PEM file with certificates: {error}") from None
+        raise _not_certificates(path, error) from None
     return context
+
+
+def _not_certificates(path: str, error: Exception) -> ValueError:
+    return ValueError(f"{path!r} must be a PEM file with certificates: {error}")

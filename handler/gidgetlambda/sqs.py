@@ -1,8 +1,7 @@
 """SQS: sends messages to a queue, and delays the next try of a received message.
 
 The requests are signed HTTP over httpx, in SQS's JSON protocol: boto3 would cost a quarter of a
-second at each cold start. botocore, which signs, is part of the Lambda runtime and not of the
-package.
+second at each cold start.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
@@ -13,20 +12,19 @@ import asyncio
 import contextlib
 import json
 import math
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from . import settings
 from .errors import QueueUnavailable
+from .sigv4 import signed_headers
 from .task import MESSAGE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from .settings import AwsSettings
     from .task import Message
@@ -39,55 +37,25 @@ LONGEST_DELAY = 12 * 60 * 60 - 60  # seconds; SQS counts its 12 hours from the r
 TIMEOUT = httpx.Timeout(2.0)
 
 
-class Signature(httpx.Auth):
-    """Signs requests to SQS.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
-
-    Args:
-        aws: Returns the region and the present credentials.
-    """
-
-    requires_request_body = True
-
-    def __init__(self, aws: Callable[[], AwsSettings]) -> None:
-        self._aws = aws
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the headers of the signature to the request."""
-        aws = self._aws()
-        credentials = Credentials(aws.access_key_id, aws.secret_access_key, aws.session_token)
-        signed = AWSRequest(
-            method=request.method,
-            url=str(request.url),
-            data=request.content,
-            headers={name: request.headers[name] for name in ("content-type", "x-amz-target")},
-        )
-        SigV4Auth(credentials, "sqs", aws.region).add_auth(signed)
-        request.headers.update(dict(signed.headers.items()))
-        yield request
-
-
 class Queue:
     """A FIFO queue.
 
     Args:
-        client: Sends the requests; the time limit of one is `TIMEOUT`.
+        transport: Sends the requests; the time limit of one is `TIMEOUT`.
         url: The queue's URL, as SQS returns it.
         aws: Returns the region, the present credentials and SQS's endpoint.
     """
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        transport: httpx.AsyncBaseTransport,
         url: str,
         aws: Callable[[], AwsSettings] = settings.aws,
     ) -> None:
-        self._client = client
+        self._transport = transport
         self._url = url
-        self._auth = Signature(aws)
-        parts = urlsplit(url)
-        self._endpoint = aws().endpoint or urlunsplit((parts.scheme, parts.netloc, "/", "", ""))
+        self._aws = aws
+        self._endpoint = endpoint(url, aws())
 
     async def send(self, messages: Sequence[Message]) -> None:
         """Send messages, in concurrent batches. The order of the messages is not kept.
@@ -169,17 +137,24 @@ class Queue:
 
     async def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Request an action of SQS once. Raises `QueueUnavailable` with SQS's reason."""
+        body = json.dumps(parameters).encode()
+        headers = {
+            "content-type": "application/x-amz-json-1.0",
+            "x-amz-target": f"AmazonSQS.{action}",
+        }
+        signed = signed_headers(
+            self._endpoint, headers, body, self._aws(), service="sqs", now=time.time()
+        )
+        request = httpx.Request(
+            "POST",
+            self._endpoint,
+            content=body,
+            headers=signed,
+            extensions={"timeout": TIMEOUT.as_dict()},
+        )
         try:
-            response = await self._client.post(
-                self._endpoint,
-                content=json.dumps(parameters),
-                headers={
-                    "content-type": "application/x-amz-json-1.0",
-                    "x-amz-target": f"AmazonSQS.{action}",
-                },
-                auth=self._auth,
-                timeout=TIMEOUT,
-            )
+            response = await self._transport.handle_async_request(request)
+            await response.aread()
         except httpx.RequestError as error:
             raise QueueUnavailable(f"{action}: {type(error).__name__}: {error}") from error
         if response.status_code != httpx.codes.OK:
@@ -191,6 +166,12 @@ class Queue:
         except ValueError:
             raise QueueUnavailable(f"{action}: the answer is not valid JSON") from None
         return answer
+
+
+def endpoint(queue_url: str, aws: AwsSettings) -> str:
+    """Return the URL that requests for a queue are sent to."""
+    parts = urlsplit(queue_url)
+    return aws.endpoint or urlunsplit((parts.scheme, parts.netloc, "/", "", ""))
 
 
 async def _repeat(attempt: Callable[[], Awaitable[str | None]]) -> None:

@@ -1,17 +1,19 @@
 """The connection to the GitLab that the environment names, and GitLab's errors as messages."""
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
 from gidgetlambda.errors import GitLabException, HTTPException, RateLimitExceeded, SettingsError
 from gidgetlambda.gitlab import GitLabAPI
+from gidgetlambda.runtime import transport_to
 from gidgetlambda.settings import WorkSettings
 
 from .console import Failure
 
 # GitLab answers a resend after the endpoint does, or after 10 s.
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = 30.0  # seconds
 _NEW_TOKEN = "Create a token with the scope api, and set GL_ACCESS_TOKEN to it."
 CHECK_URL = "Set GL_URL to GitLab's base URL, with its sub-path and without /api/v4."
 
@@ -23,10 +25,12 @@ async def connected() -> AsyncIterator[GitLabAPI]:
         settings = WorkSettings.from_env()
     except SettingsError as error:
         raise Failure(f"Could not connect to GitLab: {error}.") from None
-    async with httpx.AsyncClient(verify=settings.ssl_context, timeout=_TIMEOUT) as client:
-        yield GitLabAPI(
-            client, "gidgetlambda", access_token=settings.access_token, url=settings.url
+    async with transport_to(settings.url, settings.connections) as transport:
+        gitlab = GitLabAPI(
+            transport, "gidgetlambda", access_token=settings.access_token, url=settings.url
         )
+        gitlab.limit_time(_TIMEOUT, math.inf)
+        yield gitlab
 
 
 @contextlib.contextmanager

@@ -60,9 +60,9 @@ def fuzzed(share: float) -> settings:
 class FuzzedRuntime(Runtime):
     """A bot's resources with GitLab in this process: HTTP is too slow for 100,000 deliveries."""
 
-    gitlab: httpx.AsyncClient
+    gitlab: httpx.AsyncBaseTransport
 
-    def _shared_client(self, purpose: str, **options: Any) -> httpx.AsyncClient:
+    def _shared(self, *args: Any) -> httpx.AsyncBaseTransport:
         return self.gitlab
 
 
@@ -141,7 +141,7 @@ def target() -> Iterator[Target]:
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         target = Target(runner.get_loop(), bot)
         register_handlers(bot, target)
-        runtime.gitlab = httpx.AsyncClient(transport=httpx.MockTransport(gitlab_answers(target)))
+        runtime.gitlab = httpx.MockTransport(gitlab_answers(target))
         for name in tuple(os.environ):
             if name.startswith(("GL_", "QUEUE_URL")):
                 patch.delenv(name)

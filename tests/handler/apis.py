@@ -11,6 +11,8 @@ from gidgetlambda.notes import Origin
 from infra.sandbox import BOT_TOKEN
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from infra.sandbox import Sandbox
 
 INSTANCE = "https://gitlab.example.com"
@@ -51,8 +53,26 @@ def answer(status: int = 200, data: Any = None, **headers: str) -> httpx.Respons
 
 def sandbox_api(sandbox: Sandbox, token: str | None = BOT_TOKEN) -> GitLabAPI:
     """Return an API for a sandbox without a server."""
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app))
-    return GitLabAPI(client, "tester", access_token=token, url=sandbox.url)
+    transport = httpx.ASGITransport(sandbox.app)
+    return GitLabAPI(transport, "tester", access_token=token, url=sandbox.url)
+
+
+class Observed(httpx.AsyncBaseTransport):
+    """Calls a hook before each request of another transport."""
+
+    def __init__(self, transport: Any, hook: Callable[[httpx.Request], Awaitable[None]]) -> None:
+        self._transport = transport
+        self._hook = hook
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._hook(request)
+        response: httpx.Response = await self._transport.handle_async_request(request)
+        return response
+
+
+def observe(gl: GitLabAPI, hook: Callable[[httpx.Request], Awaitable[None]]) -> None:
+    """Call a hook before each further request of an API."""
+    gl._sender._client = Observed(gl._sender._client, hook)
 
 
 def for_run(api: GitLabAPI, *, delivery: str = "d-1", handler: str = "m:h") -> GitLabAPI:

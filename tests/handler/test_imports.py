@@ -19,14 +19,15 @@ PLUGINS = "gidgetlambda.plugins"
 WITHOUT_IO = {
     *("delivery", "errors", "event", "markdown", "markers", "outcome", "rate_limit"),
     *("registration", "response", "retries", "router", "router_settings", "task"),
+    *("addresses", "decoding", "proxies"),
 }
 DOING_IO = {
     *("asyncio", "httpx", "logging", "os", "pathlib.Path", "random", "socket", "ssl"),
     *("subprocess", "time", "urllib.request"),
 }
-SHIPPED = {"fastapi", "httpx", "mangum", "starlette"}
-# Not in the package: installed on the developer's machine, and in Lambda's runtime.
-INSTALLED = {"gidgetlambda.gitlabbot": {"uvicorn"}, "gidgetlambda.sqs": {"botocore"}}
+SHIPPED = {"certifi", "fastapi", "httpcore", "httpx", "mangum", "starlette"}
+# Not in the package: installed on the developer's machine.
+INSTALLED = {"gidgetlambda.gitlabbot": {"uvicorn"}}
 
 
 def module_name(path: Path) -> str:

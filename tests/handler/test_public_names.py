@@ -64,11 +64,14 @@ KINDS = {
         (gidgetlambda.GitLabAPI.graphql, "query **variables"),
         (gidgetlambda.GitLabAPI.format_url, "url params"),
         (gidgetlambda.GitLabAPI.sleep, "seconds"),
-        (gidgetlambda.GitLabAPI, "client requester access_token= url= api_version= cache="),
+        (
+            gidgetlambda.GitLabAPI,
+            "client requester access_token= url= api_version= cache= response_limit=",
+        ),
         (
             gidgetlambda.GitLabBot,
             "requester secret= access_token= cache= ssl_context= wait_consistency= url= "
-            "api_version= time_limit= request_timeout=",
+            "api_version= time_limit= request_timeout= response_limit=",
         ),
         (gidgetlambda.Event, "data event= secret= headers= delivery_id="),
         (gidgetlambda.Event.from_http, "headers body secret="),
@@ -114,7 +117,7 @@ TREE = {
     Exception: "GitLabException TryAgain NoTarget OutOfTime NotRun RunEnded TaskTooLarge "
     "MalformedTask UnknownHandler QueueUnavailable",
     errors.GitLabException: "ValidationFailure MalformedDelivery HTTPException GraphQLException "
-    "SettingsError",
+    "ResponseTooLarge AddressRefused SettingsError",
     errors.HTTPException: "RedirectionException BadRequest GitLabBroken",
     errors.BadRequest: "RateLimitExceeded InvalidField",
     errors.GraphQLException: "BadGraphQLRequest QueryError GraphQLResponseTypeError",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from gidgetlambda import GitLabBot, TryAgain, sqs, transport
+from gidgetlambda import GitLabBot, TryAgain, sender, sqs
 from gidgetlambda.consumer import Consumer
 from gidgetlambda.plugins import welcome
 from mangum import Mangum
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCALE = 10.0
 FIXED = Path(os.environ.get("SOAK_FIXED", "never"))
 
-transport.CONNECT_TIMEOUT = 3.0 / SCALE
-transport.PATIENCE, transport.FIRST_PAUSE = 5.0 / SCALE, 0.5 / SCALE
+sender.CONNECT_TIMEOUT = 3.0 / SCALE
+sender.PATIENCE, sender.FIRST_PAUSE = 5.0 / SCALE, 0.5 / SCALE
 sqs.TIMEOUT, sqs.FIRST_PAUSE = httpx.Timeout(2.0 / SCALE), 0.2 / SCALE
 
 bot = GitLabBot("soak-bot", request_timeout=7.0 / SCALE)

@@ -1,11 +1,8 @@
 import logging
 import sys
 
-import httpx
 import pytest
 from gidgetlambda.logs import LineFormatter, set_level
-from gidgetlambda.settings import AwsSettings
-from gidgetlambda.sqs import Signature
 
 
 def a_record(message: str, **fields: object) -> logging.LogRecord:
@@ -42,22 +39,6 @@ def test_formats_the_exception_that_a_handler_logs() -> None:
     lines = LineFormatter().format(record).splitlines()
     assert lines[:2] == ["INFO it went wrong", "Traceback (most recent call last):"]
     assert lines[-1] == "ValueError: a bug"
-
-
-@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_logs_the_session_token_at_no_level(level: int, caplog: pytest.LogCaptureFixture) -> None:
-    set_level(level)
-    caplog.set_level(logging.DEBUG)  # Lambda's root logger writes every line that reaches it
-    aws = AwsSettings("eu-west-1", None, "AKIDEXAMPLE", "secret-key", "session-token")
-    request = httpx.Request(
-        "POST",
-        "https://sqs.eu-west-1.amazonaws.com/",
-        headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.x"},
-        content=b"{}",
-    )
-    next(Signature(lambda: aws).auth_flow(request))
-    assert request.headers["x-amz-security-token"] == "session-token"
-    assert "session-token" not in caplog.text
 
 
 def test_logs_the_warnings_of_libraries(caplog: pytest.LogCaptureFixture) -> None:

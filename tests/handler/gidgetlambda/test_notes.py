@@ -12,7 +12,7 @@ from gidgetlambda.notes import Origin
 from infra.sandbox import Sandbox
 from infra.sandbox.state import Issue
 from tests.handler import payloads
-from tests.handler.apis import BOT_ID, ScriptedGitLab, answer, for_run, sandbox_api
+from tests.handler.apis import BOT_ID, ScriptedGitLab, answer, for_run, observe, sandbox_api
 
 Act = Callable[[GitLabAPI, str], Coroutine[Any, Any, Any]]
 
@@ -58,7 +58,7 @@ def record_methods(gl: GitLabAPI) -> list[str]:
     async def record(request: httpx.Request) -> None:
         methods.append(request.method)
 
-    gl._client.event_hooks["request"].append(record)
+    observe(gl, record)
     return methods
 
 
@@ -258,7 +258,7 @@ async def test_a_race_leaves_one_standing_comment(
         if request.method == "POST" and not target.notes:
             await other.comment(path, "first", update=True)
 
-    gl._client.event_hooks["request"].append(be_second)
+    observe(gl, be_second)
     await gl.comment(path, "second", update=True)
     assert texts_on(target) == ["second"]
     runs = [for_run(sandbox_api(in_process), delivery=f"d-{number}") for number in range(5)]

@@ -61,7 +61,7 @@ def test_success_returns_the_data(status: int) -> None:
         ({"content-type": "Application/JSON"}, b"[]", []),
         ({"content-type": "application/scim+json"}, b"{}", {}),
         ({"content-type": "text/plain"}, "é".encode(), "é"),
-        ({"content-type": "text/plain; charset=latin-1"}, b"\xe9", "é"),
+        ({"content-type": "text/plain; charset=iso-8859-1"}, b"\xe9", "é"),
         ({"content-type": "text/plain; charset=nonsense"}, b"\xe9", "\ufffd"),
         ({"content-type": "text/plain"}, b"\xff", "\ufffd"),
         ({"content-type": "application/octet-stream"}, b"\xff", b"\xff"),
@@ -396,6 +396,10 @@ def test_graphql_keeps_a_text_that_is_not_json() -> None:
 
 
 def test_create_headers() -> None:
-    assert create_headers("bot") == {"user-agent": "bot", "accept": "application/json"}
+    assert create_headers("bot") == {
+        "user-agent": "bot",
+        "accept": "application/json",
+        "accept-encoding": "gzip",
+    }
     headers = create_headers("bot", access_token="glpat-fake")
     assert headers["authorization"] == "Bearer glpat-fake"

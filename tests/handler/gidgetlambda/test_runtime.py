@@ -47,18 +47,18 @@ async def test_passes_every_option_to_the_handlers_gitlab() -> None:
     assert (one.requester, one.access_token) == ("tester", BOT_TOKEN)
     assert one._cache is cache
     assert one is not other
-    assert one._client is other._client
+    assert one._sender._client is other._sender._client
 
 
 def test_opens_new_connections_in_a_new_event_loop(sandbox: Sandbox) -> None:
     runtime = runtime_for(sandbox.url)
     assert [asyncio.run(outcome_of(runtime)) for _ in range(2)] == ["done", "done"]
 
-    async def new_client() -> GitLabAPI:
+    async def new_api() -> GitLabAPI:
         return runtime._gitlab()
 
-    one, other = (asyncio.run(new_client()) for _ in range(2))
-    assert one._client is not other._client
+    one, other = (asyncio.run(new_api()) for _ in range(2))
+    assert one._sender._client is not other._sender._client
 
 
 def test_redacts_the_secrets_of_the_options_and_the_environment(

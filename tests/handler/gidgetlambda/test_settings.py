@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from gidgetlambda import SettingsError
+from gidgetlambda.proxies import Proxies
 from gidgetlambda.redactor import Redactor
 from gidgetlambda.settings import (
     AwsSettings,
+    ConnectionSettings,
     QueueSettings,
     ReceiveSettings,
     WorkSettings,
@@ -78,7 +80,8 @@ def test_arguments_override_the_environment() -> None:
     environ = {"GL_ACCESS_TOKEN": "a b", "GL_URL": "nonsense", "GL_CA_FILE": "nowhere.pem"}
     given = {"access_token": "given", "url": "https://gitlab.example.com"}
     worked = WorkSettings.from_env(environ, **given, ssl_context=context)
-    assert worked == WorkSettings("given", "https://gitlab.example.com", None, context)
+    connections = ConnectionSettings(context, Proxies())
+    assert worked == WorkSettings("given", "https://gitlab.example.com", None, connections)
 
 
 # Malformed settings

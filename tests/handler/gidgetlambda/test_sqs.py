@@ -10,12 +10,15 @@ import pytest
 from gidgetlambda import settings
 from gidgetlambda.consumer import RESERVED_TIME
 from gidgetlambda.errors import QueueUnavailable
+from gidgetlambda.runtime import transport_to
+from gidgetlambda.settings import ConnectionSettings
 from gidgetlambda.sqs import Queue
 from gidgetlambda.task import MESSAGE_LIMIT, Message
 from gidgetlambda.worker import GRACE
 
 from infra.testing.sqs import Fault, Policy, Sqs
 from infra.testing.sqs.principals import Principal
+from tests.handler.apis import Observed
 
 pytestmark = pytest.mark.anyio
 
@@ -38,24 +41,24 @@ def sender(sqs: Sqs, url: str) -> Principal:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient() as opened:
+async def transport(url: str) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    async with transport_to(url, ConnectionSettings.from_env({})) as opened:
         yield opened
 
 
-def open_queue(client: httpx.AsyncClient, url: str, environ: Mapping[str, str]) -> Queue:
-    return Queue(client, url, partial(settings.aws, environ))
+def open_queue(transport: httpx.AsyncBaseTransport, url: str, environ: Mapping[str, str]) -> Queue:
+    return Queue(transport, url, partial(settings.aws, environ))
 
 
 @pytest.fixture
-def queue(sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient) -> Queue:
-    return open_queue(client, url, sqs.environment(sender))
+def queue(sqs: Sqs, url: str, sender: Principal, transport: httpx.AsyncBaseTransport) -> Queue:
+    return open_queue(transport, url, sqs.environment(sender))
 
 
 @pytest.fixture
-def owned_queue(sqs: Sqs, url: str, client: httpx.AsyncClient) -> Queue:
+def owned_queue(sqs: Sqs, url: str, transport: httpx.AsyncBaseTransport) -> Queue:
     """The queue for its owner, who may also receive from it."""
-    return open_queue(client, url, sqs.environment(sqs.owner))
+    return open_queue(transport, url, sqs.environment(sqs.owner))
 
 
 def some_messages(count: int, size: int = 5) -> list[Message]:
@@ -96,18 +99,18 @@ async def test_sends_any_number_of_messages(
 
 
 async def test_uses_the_queues_url_without_an_endpoint(
-    sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
+    sqs: Sqs, url: str, sender: Principal, transport: httpx.AsyncBaseTransport
 ) -> None:
-    await open_queue(client, url, sender.environment()).send(some_messages(1))
+    await open_queue(transport, url, sender.environment()).send(some_messages(1))
 
     assert len(sqs.messages(url)) == 1
 
 
 async def test_reads_the_credentials_for_each_request(
-    sqs: Sqs, url: str, sender: Principal, client: httpx.AsyncClient
+    sqs: Sqs, url: str, sender: Principal, transport: httpx.AsyncBaseTransport
 ) -> None:
     environ = {**sqs.environment(sender), "AWS_SESSION_TOKEN": "expired"}
-    queue = open_queue(client, url, environ)
+    queue = open_queue(transport, url, environ)
     with pytest.raises(QueueUnavailable, match="403"):
         await queue.send(some_messages(1))
 
@@ -120,7 +123,7 @@ async def test_reads_the_credentials_for_each_request(
 
 
 async def test_sends_only_the_rest_of_a_partly_accepted_batch_again(
-    sqs: Sqs, url: str, sender: Principal
+    sqs: Sqs, url: str, sender: Principal, transport: httpx.AsyncBaseTransport
 ) -> None:
     entries: list[int] = []
 
@@ -128,8 +131,8 @@ async def test_sends_only_the_rest_of_a_partly_accepted_batch_again(
         entries.append(request.content.count(b'"MessageBody"'))
 
     sqs.faults.add("SendMessageBatch", Fault.PARTIAL)
-    async with httpx.AsyncClient(event_hooks={"request": [count_entries]}) as client:
-        await open_queue(client, url, sqs.environment(sender)).send(some_messages(10))
+    counted = Observed(transport, count_entries)
+    await open_queue(counted, url, sqs.environment(sender)).send(some_messages(10))
 
     assert bodies(sqs, url) == [message.body for message in some_messages(10)]
     first, second = entries
@@ -179,10 +182,9 @@ async def test_gives_up_on_a_silent_queue_before_gitlab_does(queue: Queue, sqs: 
 )
 async def test_requires_an_answer_that_names_the_message(content: bytes) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=content))
-    async with httpx.AsyncClient(transport=transport) as client:
-        queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", {})
-        with pytest.raises(QueueUnavailable, match="1 messages"):
-            await queue.send(some_messages(1))
+    queue = open_queue(transport, "https://sqs.example.com/1/tasks.fifo", {})
+    with pytest.raises(QueueUnavailable, match="1 messages"):
+        await queue.send(some_messages(1))
 
 
 @pytest.mark.parametrize("character", ["\x00", "\uffff", "\x0b"])
@@ -205,10 +207,9 @@ async def test_hides_the_request_that_sqs_quotes() -> None:
         "AWS_SESSION_TOKEN": "session-token",
         "AWS_REGION": "eu-west-1",
     }
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        queue = open_queue(client, "https://sqs.example.com/1/tasks.fifo", environ)
-        with pytest.raises(QueueUnavailable, match=r"403 SignatureDoesNotMatch.*match\.") as error:
-            await queue.delay("any", 10)
+    queue = open_queue(httpx.MockTransport(answer), "https://sqs.example.com/1/tasks.fifo", environ)
+    with pytest.raises(QueueUnavailable, match=r"403 SignatureDoesNotMatch.*match\.") as error:
+        await queue.delay("any", 10)
     assert "session" not in str(error.value)
 
 

@@ -30,6 +30,7 @@ from infra.sandbox.faults import Exchange, Fault, Faults, refused
 from infra.server import serve
 from tests.event_payloads import EventPayload, own_payloads
 from tests.handler import payloads
+from tests.handler.apis import observe
 
 pytestmark = pytest.mark.anyio
 
@@ -502,7 +503,7 @@ async def test_a_request_has_the_time_of_its_mode_and_of_its_handler(
         limits.append(request.extensions["timeout"]["read"])
 
     async def handler(event: Event, gl: GitLabAPI) -> None:
-        gl._client.event_hooks["request"].append(record)
+        observe(gl, record)
         await gl.getitem("/version")
 
     bot = open_bot(**options)
