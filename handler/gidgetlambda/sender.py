@@ -53,6 +53,7 @@ TIMED_STEPS: dict[type[Exception], tuple[str, str]] = {
     httpx.ReadTimeout: ("read", "answer"),
     httpx.WriteTimeout: ("write", "answer"),
 }
+HOST = re.compile(rb"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[1-5]?\d{1,4}|:6[0-5]\d{3})?")
 # Some servers take a backslash for a slash, and remove what follows a semicolon.
 UP = re.compile(r"(?:^|[/\\])\s*\.\s*\.")
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
@@ -194,7 +195,7 @@ class Sender:
                 return target
         except (httpx.InvalidURL, ValueError):
             target = None
-        if target is None or target.scheme != "https" or not target.host:
+        if target is None or target.scheme != "https" or not HOST.fullmatch(target.netloc):
             raise RedirectionException(
                 response.status_code,
                 f"{shown} redirects to something other than a page of HTTPS, which is not followed",
@@ -314,7 +315,7 @@ class Sender:
     def _is_instance(self, url: httpx.URL) -> bool:
         """Return whether a URL belongs to the configured instance: its host and its sub-path."""
         own = self._instance
-        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
+        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port) or url.userinfo:
             return False
         base = own.path.rstrip("/")
         return not base or (url.path.startswith(f"{base}/") and not _leaves(url.raw_path))

@@ -122,14 +122,21 @@ def test_repr_hides_secrets() -> None:
         (
             "https://g.example",
             "/projects/a%2Fb",
-            {"x": [1, 2]},
-            "https://g.example/api/v4/projects/a%2Fb?x=1&x=2",
+            {"x": [1, 2], "y[]": (True,), "z": {"a": "b c", "d": [3]}, "w": []},
+            "https://g.example/api/v4/projects/a%2Fb?x%5B%5D=1&x%5B%5D=2&y%5B%5D=true"
+            "&z%5Ba%5D=b+c&z%5Bd%5D%5B%5D=3",
+        ),
+        (
+            "https://g.example",
+            "/p?iids[]=1&iids[]=2&q=a+b%2F&empty",
+            {"iids": [3], "iids[]": None, "q2": {4}},
+            "https://g.example/api/v4/p?q=a+b%2F&empty&iids%5B%5D=3&q2%5B%5D=4",
         ),
         (
             "https://g.example",
             "/p?a=1&b=",
             {"a": 2, "c": None, "d": True, "e": False},
-            "https://g.example/api/v4/p?a=2&b=&d=true&e=false",
+            "https://g.example/api/v4/p?b=&a=2&d=true&e=false",
         ),
         ("https://g.example", "https://h.example/x?y=1", None, "https://h.example/x?y=1"),
         ("https://g.example", "//h.example/x", None, "https://g.example/api/v4/h.example/x"),
@@ -165,26 +172,49 @@ async def test_reads_pages_below_a_sub_path_with_a_name_that_is_not_ascii() -> N
 
 
 @pytest.mark.parametrize(
-    ("url", "authorized"),
+    ("base", "link", "requested"),
     [
-        (f"{INSTANCE}/api/v4/projects?id_after=5&x=%5B&x=a+b", True),
-        ("https://evil.example/api/v4/projects", False),
+        (INSTANCE, f"{INSTANCE}/api/v4/projects?id_after=5&x=%5B&x=a+b", None),
+        # GitLab writes its `external_url`.
+        (INSTANCE, "http://gitlab.internal:8080/api/v4/x?page=2", f"{INSTANCE}/api/v4/x?page=2"),
+        (INSTANCE, "https://gitlab.com/git/api/v4/x?page=2", f"{INSTANCE}/api/v4/x?page=2"),
+        (f"{INSTANCE}/git", f"{INSTANCE}/api/v4/x?page=2", f"{INSTANCE}/git/api/v4/x?page=2"),
+        (INSTANCE, "http://[/api/v4/x", f"{INSTANCE}/api/v4/x"),
+        (INSTANCE, "/api/v4/x?page=2", f"{INSTANCE}/api/v4/x?page=2"),
+        (
+            INSTANCE,
+            "https://evil.example/api/v4//evil.example/",
+            f"{INSTANCE}/api/v4//evil.example/",
+        ),
     ],
 )
-async def test_getiter_requests_the_next_link_unchanged(url: str, authorized: bool) -> None:
-    gitlab = ScriptedGitLab(answer(200, [1], link=f'<{url}>; rel="next"'), answer(200, [2]))
-    pages = gitlab.api().getiter("/projects", {"x": "first", "per_page": 1})
+async def test_getiter_requests_the_next_page_from_the_configured_instance(
+    base: str, link: str, requested: str | None
+) -> None:
+    gitlab = ScriptedGitLab(answer(200, [1], link=f'<{link}>; rel="next"'), answer(200, [2]))
+    pages = gitlab.api(url=base).getiter("/projects", {"x": "first", "per_page": 1})
     assert await as_list(pages) == [1, 2]
     first, second = gitlab.requests
     assert first.url.query == b"x=first&per_page=1"
-    assert str(second.url) == url
-    assert ("authorization" in second.headers) is authorized
+    assert str(second.url) == (requested or link)
+    assert "authorization" in second.headers
 
 
-async def test_getiter_raises_if_a_page_leads_to_itself() -> None:
-    gitlab = ScriptedGitLab(answer(200, [1], link=f'<{INSTANCE}/api/v4/projects>; rel="next"'))
-    with pytest.raises(GitLabException, match="the page itself"):
+@pytest.mark.parametrize("link", ["http://[>", "mailto:x", "https://gitlab.example.com/login"])
+async def test_getiter_raises_for_a_next_page_that_is_not_of_the_api(link: str) -> None:
+    gitlab = ScriptedGitLab(answer(200, [1], link=f'<{link}>; rel="next"'))
+    with pytest.raises(GitLabException, match="is not one of its API"):
         await as_list(gitlab.api().getiter("/projects"))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+async def test_getiter_raises_if_the_pages_lead_in_a_circle(length: int) -> None:
+    pages = [f"{INSTANCE}/api/v4/projects?page={number}" for number in range(length)]
+    answers = [answer(200, [1], link=f'<{page}>; rel="next"') for page in pages[1:] + pages[:1]]
+    gitlab = ScriptedGitLab(*answers)
+    with pytest.raises(GitLabException, match="lead in a circle"):
+        await as_list(gitlab.api().getiter("/projects?page=0"))
+    assert len(gitlab.requests) == length
 
 
 async def test_getiter_raises_for_an_answer_that_is_not_a_list(gl: GitLabAPI) -> None:
@@ -211,6 +241,26 @@ async def test_cache_keeps_pages_that_gitlab_confirms() -> None:
     assert gitlab.requests[2].headers["if-none-match"] == 'W/"1"'
     assert gitlab.requests[2].headers["if-modified-since"] == date
     assert "if-none-match" not in gitlab.requests[3].headers
+
+
+async def test_cache_returns_new_objects() -> None:
+    gitlab = ScriptedGitLab(answer(200, {"labels": ["bug"]}, etag="a"), answer(304))
+    gl = gitlab.api(cache={})
+    for _ in range(3):
+        issue = await gl.getitem("/x")
+        assert issue == {"labels": ["bug"]}
+        issue["labels"].append("changed")
+
+
+async def test_cache_is_bounded() -> None:
+    cache: dict[str, Any] = {}
+    gl = ScriptedGitLab(answer(200, {}, etag="a")).api(cache=cache)
+    for number in range(501):
+        await gl.getitem(f"/{number}")
+    large = answer(200, "x" * 100_001, etag="a")
+    await ScriptedGitLab(large).api(cache=cache).getitem("/large")
+    assert len(cache) == 500
+    assert not {f"{gl.api_url}0", f"{gl.api_url}large"} & cache.keys()
 
 
 async def test_cache_replaces_a_changed_answer() -> None:

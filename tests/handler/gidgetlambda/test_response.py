@@ -62,7 +62,10 @@ def test_success_returns_the_data(status: int) -> None:
         ({"content-type": "application/scim+json"}, b"{}", {}),
         ({"content-type": "text/plain"}, "é".encode(), "é"),
         ({"content-type": "text/plain; charset=iso-8859-1"}, b"\xe9", "é"),
-        ({"content-type": "text/plain; charset=nonsense"}, b"\xe9", "\ufffd"),
+        *(
+            ({"content-type": f"text/plain; charset={charset}"}, b"\xe9", "\ufffd")
+            for charset in ("nonsense", "undefined", "idna", "punycode", "hex", "rot13", "mbcs")
+        ),
         ({"content-type": "text/plain"}, b"\xff", "\ufffd"),
         ({"content-type": "application/octet-stream"}, b"\xff", b"\xff"),
     ],
@@ -306,6 +309,13 @@ def test_403_with_requests_remaining_is_a_bad_request() -> None:
         ({"retry-after": "Sun, 13 Apr 2025 21:02:13 -0000"}, 10.0),
         ({"retry-after": "Sun, 13 Apr 2025 20:00:00 GMT"}, 0.0),
         ({"retry-after": "Sun, 13 Apr 99999 20:00:00 GMT"}, None),
+        ({"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -9999"}, None),
+        ({"retry-after": "Sun, 13 Apr 2025 21:02:13 +999999999999"}, None),
+        ({"retry-after": "Sun, 13 Apr" + " " * 10_000}, None),
+        ({"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "inf"}, None),
+        ({"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "1e99"}, None),
+        ({"ratelimit-limit": "x", "ratelimit-remaining": "0", "ratelimit-reset": "1"}, None),
         (EXHAUSTED, 60.0),
         (EXHAUSTED | {"ratelimit-remaining": "1"}, None),
         (EXHAUSTED | {"ratelimit-reset": "1"}, 0.0),
@@ -339,7 +349,11 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
         ('<https://g/api>; rel="nextish"', None),
         ('<https://g/api>; title="rel=next"', None),
         ("nonsense", None),
-        ("<" * 10_000, None),
+        ("<" * 65_000 + "next", None),
+        ('<a>; rel="prev' + "," * 65_000 + '; rel="next"', None),
+        ("<a>" + "; x=" * 65_000 + '; rel="next"', None),
+        ("<a>" + " ;" * 65_000 + "next", None),
+        ('<https://g/api>; title="a; rel=next"', None),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
+import gzip
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from gidgetlambda import GitLabBroken, RedirectionException, ResponseTooLarge
+from gidgetlambda.errors import AddressRefused
 from gidgetlambda.sender import Sender
 
 from infra.sandbox import BOT_TOKEN, Sandbox
@@ -281,7 +284,6 @@ async def test_without_a_limit_the_clients_limits_hold() -> None:
         ("https://g.example", "https://evil.example#@g.example/user", False),
         ("https://g.example", "https://evil.example?@g.example/user", False),
         ("https://g.example", "https://g.example./api/v4/user", False),
-        # httpx sends the user in a URL instead of the token.
         ("https://g.example", "https://bob:x@g.example/api/v4/user", False),
         ("https://g.example", "https://evil.example\\@g.example/user", False),
         ("https://g.example/git", "https://g.example/git/api/v4/user", True),
@@ -294,6 +296,31 @@ async def test_without_a_limit_the_clients_limits_hold() -> None:
         ("https://g.example/git", "https://g.example/git/%2E%2E%2Fother/user", False),
         ("https://g.example/git", "https://g.example/git/..%5cother/user", False),
         ("https://g.example/git", "https://g.example//git/api/v4/user", False),
+        *(
+            ("https://g.example/git", f"https://g.example/git/{path}", False)
+            for path in (
+                "..;/other",
+                "..;a=b/other",
+                "%252e%252e/other",
+                "%25252e%25252e%25252fother",
+                ".%2e/other",
+                "%2e./other",
+                "..%5c..%5cother",
+                "..\\other",
+                "a/..%2f..%2fother",
+                ".%09./other",
+                "%20../other",
+                "..%00/other",
+                "%c0%ae%c0%ae/other",
+                "%ef%bc%8e%ef%bc%8e/other",
+                "%e2%80%a5/other",
+                "api/v4/..;/..;/..;/other",
+                "..hidden",
+            )
+        ),
+        ("https://g.example/git", "https://g.example/git/api/v4/projects/a%2Fb.c", True),
+        ("https://g.example/git", "https://g.example/git/api/v4/x/.gitlab%2Fbot.yml?a=..", True),
+        ("https://g.example/git", "https://g.example/git/api/v4/x/a..b%2Fc...d", True),
     ],
 )
 async def test_sends_the_token_to_the_configured_instance_only(
@@ -346,10 +373,122 @@ async def test_returns_a_redirect_that_it_does_not_follow(
     assert len(gitlab.requests) == sent
 
 
-async def test_raises_a_request_error_for_a_malformed_redirect() -> None:
-    gitlab = ScriptedGitLab(answer(302, location="https://gitlab.example.com:port/"))
-    with pytest.raises(httpx.RequestError, match="Invalid URL in location header"):
-        await UnhurriedSender(gitlab).request()
+@pytest.mark.parametrize(
+    ("location", "error"),
+    [
+        # Not a page of HTTPS.
+        ("https://gitlab.example.com:port/", RedirectionException),
+        ("https://gitlab.example.com:99999/", RedirectionException),
+        ("https://[", RedirectionException),
+        ("https://xn--zzzzzzzzzzzz99999999/\x7f", RedirectionException),
+        ("mailto:x", RedirectionException),
+        ("file:///etc/passwd", RedirectionException),
+        ("http://objects.example.com/2", RedirectionException),
+        ("http://gitlab.example.com/api/v4/projects/2", RedirectionException),
+        # Not on the internet.
+        ("https://localhost/2018-06-01/runtime/invocation/next", AddressRefused),
+        ("https://sub.localhost./", AddressRefused),
+        ("https://127.0.0.1:9001/", AddressRefused),
+        ("https://127.1/", AddressRefused),
+        ("https://2130706433/", AddressRefused),
+        ("https://0x7f000001/", AddressRefused),
+        ("https://0177.0.0.1/", RedirectionException),
+        ("https://0.0.0.0/", AddressRefused),
+        ("https://[::1]/", AddressRefused),
+        ("https://[::]/", AddressRefused),
+        ("https://[::ffff:127.0.0.1]/", AddressRefused),
+        ("https://[64:ff9b::7f00:1]/", AddressRefused),
+        ("https://[2002:7f00:1::]/", AddressRefused),
+        ("https://169.254.169.254/latest/meta-data/", AddressRefused),
+        ("https://[fe80::1]/", AddressRefused),
+        ("https://224.0.0.1/", AddressRefused),
+        ("https://240.0.0.1/", AddressRefused),
+        ("https://10.0.0.1/", AddressRefused),
+        ("https://192.168.1.1/", AddressRefused),
+        ("https://172.16.0.1/", AddressRefused),
+        ("https://100.64.0.1/", AddressRefused),
+        ("https://[fd00:ec2::254]/", AddressRefused),
+    ],
+)
+async def test_refuses_a_redirect_that_gitlab_may_not_choose(
+    location: str, error: type[Exception]
+) -> None:
+    gitlab = ScriptedGitLab(answer(302, location=location))
+    for method in READS:
+        with pytest.raises(error, match="redirects to"):
+            await UnhurriedSender(gitlab).request(method)
+    assert len(gitlab.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("location", "followed"),
+    [
+        ("https://10.0.0.1/", True),
+        ("https://[fd00::1]/", True),
+        ("https://127.0.0.1/", False),
+        ("https://169.254.169.254/", False),
+    ],
+)
+async def test_a_private_gitlab_may_choose_private_addresses(location: str, followed: bool) -> None:
+    base = "https://192.168.1.7"
+    gitlab = ScriptedGitLab(answer(302, location=location), answer())
+    with contextlib.nullcontext() if followed else pytest.raises(AddressRefused):
+        await UnhurriedSender(gitlab, base).request(url=f"{base}/api/v4/user")
+    assert len(gitlab.requests) == 1 + followed
+
+
+# The size of an answer
+
+
+def gzipped(data: bytes) -> bytes:
+    return gzip.compress(data, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "expected"),
+    [
+        (b"x" * 1000, "", b"x" * 1000),
+        (b"x" * 1001, "", ResponseTooLarge),
+        (gzipped(b"x" * 1000), "gzip", b"x" * 1000),
+        (gzipped(b"x" * 1000), "X-GZip", b"x" * 1000),
+        (gzipped(b"x" * 500) + gzipped(b"y" * 500), "gzip", b"x" * 500 + b"y" * 500),
+        (gzipped(b"x" * 1001), "gzip", ResponseTooLarge),
+        (gzipped(bytes(700_000_000 // 10)), "gzip", ResponseTooLarge),
+        (gzipped(gzipped(b"x")), "gzip, gzip", GitLabBroken),
+        (b"x", "br", GitLabBroken),
+        (b"x", "deflate", GitLabBroken),
+        (b"not gzip", "gzip", GitLabBroken),
+        (gzipped(b"x" * 100)[:-9], "gzip", GitLabBroken),
+        (b"", "gzip", b""),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+async def test_decodes_an_answer_up_to_the_limit(
+    content: bytes, encoding: str, expected: bytes | type[Exception]
+) -> None:
+    headers = {"content-encoding": encoding} if encoding else {}
+    gitlab = ScriptedGitLab(
+        *(httpx.Response(status, headers=headers, stream=Parts(content)) for status in (200, 400))
+    )
+    transport = httpx.MockTransport(gitlab)
+    sender = Sender(transport, INSTANCE, FAKE_TOKEN, asyncio.sleep, response_limit=1000)
+    for _ in range(2):
+        if isinstance(expected, bytes):
+            assert (await sender.send("GET", URL, {}, b"")).content == expected
+        else:
+            with pytest.raises(expected, match=f"GET {URL}"):
+                await sender.send("GET", f"{URL}?private_token=s3cret", {}, b"")
+
+
+class Parts(httpx.AsyncByteStream):
+    """A body that arrives in parts."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), 65536):
+            yield self._content[start : start + 65536]
 
 
 # Descriptions
@@ -359,7 +498,12 @@ async def test_raises_a_request_error_for_a_malformed_redirect() -> None:
     ("base", "url", "location", "description"),
     [
         (INSTANCE, f"{URL}?private_token=s3cret", None, f"GET {URL}"),
-        (INSTANCE, "https://bob:s3cret@gitlab.example.com/x#s3cret", None, f"GET {INSTANCE}/x"),
+        (
+            INSTANCE,
+            "https://bob:s3cret@gitlab.example.com/x#s3cret",
+            None,
+            f"GET {INSTANCE}/x, where no token is sent",
+        ),
         (
             INSTANCE,
             f"{URL}?private_token=s3cret",
