@@ -32,6 +32,7 @@ from .errors import (
     ValidationFailure,
 )
 from .logs import logger
+from .redactor import shorten
 from .task import Task
 from .version import __version__
 
@@ -208,5 +209,5 @@ async def _read(request: Request) -> bytes:
 def _ignored_because(event: Event, evaluations: list[Evaluation]) -> str:
     reasons = [f"{one.handler}: {one.because}" for one in evaluations if one.route.takes(event)]
     if not reasons:
-        return f"no handler is registered for {event.event!r}"[:BECAUSE_LIMIT]
-    return "; ".join(reasons)[:BECAUSE_LIMIT]
+        return shorten(f"no handler is registered for {event.event!r}", BECAUSE_LIMIT)
+    return shorten("; ".join(reasons), BECAUSE_LIMIT)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import zlib
 
+from .redactor import shorten
+
 GZIP = frozenset({"gzip", "x-gzip"})
 GZIP_FORMAT = 16 + zlib.MAX_WBITS  # zlib's number for it
 
@@ -31,7 +33,7 @@ class Decoder:
     def __init__(self, encoding: str, limit: int) -> None:
         encoding = encoding.strip().lower()
         if encoding not in GZIP | {"", "identity"}:
-            raise ValueError(f"the encoding {encoding[:100]!r} was not requested")
+            raise ValueError(f"the encoding {shorten(encoding, 100)!r} was not requested")
         self._limit = limit
         self._parts: list[bytes] = []
         self._size = 0

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import MalformedDelivery, ValidationFailure
+from .redactor import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -362,7 +363,7 @@ def _require_json(content_type: str) -> None:
         return
     raise MalformedDelivery(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        f"Content-Type must be application/json in UTF-8, not {content_type[:100]!r}",
+        f"Content-Type must be application/json in UTF-8, not {shorten(content_type, 100)!r}",
     )
 
 
@@ -374,7 +375,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:  # its text quotes the body
         raise _not_json("it is not UTF-8") from None
     except ValueError as error:
-        raise _not_json(str(error)[:200]) from None
+        raise _not_json(shorten(str(error), 200)) from None
     if not isinstance(data, dict):
         raise _not_json(f"it is a {type(data).__name__}")
     return data

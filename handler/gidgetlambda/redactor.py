@@ -1,12 +1,15 @@
 """Redactor: removes the known secrets from texts before they leave this process.
 
 A handler's error may quote anything, so every text in a log line or a response passes through here.
-Texts also become ASCII: a payload may contain lone surrogates, which Lambda's JSON formatter cannot
-write.
+A secret is found as it is, quoted, escaped, and in base64. Texts also become ASCII: a payload may
+contain lone surrogates, which Lambda's JSON formatter cannot write.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +17,12 @@ from typing import Any
 from .errors import HTTPException
 
 HIDDEN = "***"
+CUT = "…"  # the end of a shortened text
+SHORTEST = 4  # characters of a secret, or of its beginning, that is replaced
+PLAIN = re.compile("[A-Za-z0-9]+")
+SIGNING_TOKEN_PREFIX = "whsec_"  # noqa: S105
+ESCAPES = {"\n": "n", "\r": "r", "\t": "t"}
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 TEXT_LIMIT = 4000  # characters of one text
 
 
@@ -26,7 +35,10 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
+        known = {form for secret in secrets for form in _decoded_forms(secret)}
+        self._secrets = sorted((s for s in known if len(s) >= SHORTEST), key=len, reverse=True)
+        self._forms = [_Form(secret) for secret in self._secrets]
+        self._encoded = [one for secret in self._secrets for one in _base64_forms(secret)]
 
     def __repr__(self) -> str:
         return f"<Redactor of {len(self._secrets)} secrets>"
@@ -59,9 +71,93 @@ class Redactor:
         return _ascii(text[-TEXT_LIMIT:])[-TEXT_LIMIT:]
 
     def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+        for form in self._forms:
+            text = form.without(text)
+        for encoded in self._encoded:
+            text = text.replace(encoded, HIDDEN)
+        return self._without_beginnings(text) if CUT in text else text
+
+    def _without_beginnings(self, text: str) -> str:
+        """Return the text without the beginnings of secrets that `shorten` left."""
+        parts = text.split(CUT)
+        for number, part in enumerate(parts[:-1]):
+            for secret in self._secrets:
+                lengths = range(min(len(secret), len(part)), SHORTEST - 1, -1)
+                ends = (length for length in lengths if part.endswith(secret[:length]))
+                if (length := next(ends, 0)) > 0:
+                    parts[number] = part[:-length] + HIDDEN
+                    break
+        return CUT.join(parts)
+
+
+class _Form:
+    """Finds one secret, in which other characters than letters and digits may be escaped."""
+
+    def __init__(self, secret: str) -> None:
+        self._pattern = "".join(map(_character_pattern, secret))
+        # No way of escaping changes letters and digits.
+        self._anchor = max(PLAIN.findall(secret), key=len, default="")
+
+    def without(self, text: str) -> str:
+        if self._anchor not in text:
+            return text
+        return re.sub(self._pattern, HIDDEN, text)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters, whose cut-off end the redactor recognizes.
+
+    Use it for each text that is shortened before it passes through a redactor, which could not find
+    a secret of which only the beginning is left.
+    """
+    return text if len(text) <= limit else text[: limit - 1] + CUT
+
+
+def _decoded_forms(secret: str) -> Iterable[str]:
+    """Yield a secret and, of a signing token, the key in its other forms."""
+    yield secret
+    encoded = secret.removeprefix(SIGNING_TOKEN_PREFIX)
+    if encoded == secret:
+        return
+    yield encoded
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return
+    yield from (key.hex(), key.hex().upper(), repr(key)[2:-1], key.decode("latin-1"))
+    yield base64.urlsafe_b64encode(key).decode()
+
+
+def _base64_forms(secret: str) -> Iterable[str]:
+    """Yield the characters that base64 of a longer text has for a secret, at each alignment."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + raw)
+        # The characters that other bytes share are left out.
+        shared = -(-before * 4 // 3)
+        own = encoded[shared : (before + len(raw)) * 4 // 3].decode()
+        if len(own) >= SHORTEST:
+            yield own
+            yield own.replace("+", "-").replace("/", "_")
+
+
+def _character_pattern(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    raw = character.encode("utf-8", "surrogatepass")
+    forms = [
+        rf"\\*{re.escape(character)}",
+        "".join(f"%(?:25)*(?i:{byte:02x})" for byte in raw),
+        rf"\\+(?i:u{ord(character):04x}|x{ord(character):02x})",
+        "".join(rf"\\+(?i:x{byte:02x})" for byte in raw),
+    ]
+    if character in ESCAPES:
+        forms.append(rf"\\+{ESCAPES[character]}")
+    if character in ENTITIES:
+        forms.append(ENTITIES[character])
+    if character == " ":
+        forms.append(r"\+")
+    return f"(?:{'|'.join(forms)})"
 
 
 def _message(error: BaseException) -> str:

@@ -31,6 +31,7 @@ from .errors import (
     RedirectionException,
 )
 from .rate_limit import RateLimit
+from .redactor import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,7 +214,7 @@ def _finite(text: str) -> float:
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text[:20]} is not a number of JSON")
+    raise ValueError(f"{shorten(text, 20)} is not a number of JSON")
 
 
 def _passing_failure(
@@ -290,7 +291,7 @@ def _moved(location: str | None) -> tuple[str, ...]:
         url = parts._replace(netloc=netloc, query="", fragment="").geturl()
     except ValueError:
         return ()
-    return (f"moved to {url[:LOCATION_LIMIT]}",)
+    return (f"moved to {shorten(url, LOCATION_LIMIT)}",)
 
 
 def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:
@@ -301,7 +302,7 @@ def _error(status_code: int, headers: Mapping[str, str], body: bytes) -> tuple[A
         data = None
     if data is None or isinstance(data, bytes):
         data = body.decode("utf-8", "replace")
-    return data, _message(data).strip()[:MESSAGE_LIMIT]
+    return data, shorten(_message(data).strip(), MESSAGE_LIMIT)
 
 
 def _message(data: Any) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, TypeAlias, TypeVar, get_args
 
+from .redactor import shorten
 from .registration import (
     function_key,
     handler_name,
@@ -415,8 +416,8 @@ def _describe_value(actual: Any) -> str:
     if isinstance(actual, dict | list):
         return f"a {type(actual).__name__}"
     if isinstance(actual, str) and len(actual) > 60:
-        return f"{actual[:60]!r}…"
-    return repr(actual)[:70]
+        return repr(shorten(actual, 60))
+    return shorten(repr(actual), 70)
 
 
 def _similar(event_type: str) -> str | None:

@@ -20,6 +20,7 @@ import httpx
 
 from . import settings
 from .errors import QueueUnavailable
+from .redactor import shorten
 from .sigv4 import signed_headers
 from .task import MESSAGE_LIMIT
 
@@ -217,6 +218,6 @@ def _error_text(response: httpx.Response) -> str:
         message = str(error.get("message") or error.get("Message") or "")
         # Below its first line, SQS quotes a wrongly signed request, with its session token.
         first_line = message.partition("\n")[0]
-        return f"{str(error['__type']).rpartition('#')[2]}: {first_line}"[:300]
+        return shorten(f"{str(error['__type']).rpartition('#')[2]}: {first_line}", 300)
     except (ValueError, KeyError, TypeError):
-        return response.text[:300]
+        return shorten(response.text, 300)

@@ -1,6 +1,14 @@
+import base64
+import html
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import httpx
 import pytest
 from gidgetlambda import BadRequest
-from gidgetlambda.redactor import Redactor
+from gidgetlambda.redactor import Redactor, shorten
 
 SECRET = "s3cret-token"
 
@@ -34,6 +42,75 @@ def test_text_is_ascii_without_secrets(redactor: Redactor, text: str, clean: str
 
 def test_redacts_before_truncating(redactor: Redactor) -> None:
     assert redactor.text("x" * 10 + SECRET, limit=14) == "x" * 10 + "***"
+
+
+KEY = bytes(range(200, 232))
+SECRETS = [
+    SECRET,
+    "glpat-Ab0_cd.01.1a2b3c4d5",
+    "quote\"back\\slash'new\nline é&<tag> sign/+=end",
+    "password with spaces",
+    f"whsec_{base64.b64encode(KEY).decode()}",
+]
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "repr": repr,
+    "repr of bytes": lambda secret: repr(secret.encode()),
+    "repr of a repr": lambda secret: repr(repr(secret)),
+    "JSON": json.dumps,
+    "JSON in Unicode": lambda secret: json.dumps(secret, ensure_ascii=False),
+    "JSON in JSON": lambda secret: json.dumps(json.dumps(secret)),
+    "quoted": quote,
+    "quoted wholly": lambda secret: quote(secret, safe=""),
+    "quoted with plus": quote_plus,
+    "quoted in lower case": lambda secret: re.sub(
+        "%..", lambda match: match[0].lower(), quote(secret, safe="")
+    ),
+    "quoted twice": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "HTML": html.escape,
+    "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "base64 after a user": lambda secret: base64.b64encode(f"u:{secret}".encode()).decode(),
+    "base64 within a text": lambda secret: base64.b64encode(f"x{secret} y".encode()).decode(),
+    "base64 for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+    "a header": lambda secret: str({"authorization": f"Bearer {secret}"}),
+    "an object": lambda secret: str(httpx.URL("https://g.example", params={"token": secret})),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", SECRETS, ids=ascii)
+def test_finds_a_secret_in_every_form(secret: str, form: str) -> None:
+    shown = FORMS[form](secret)
+    clean = Redactor([secret]).text(f"before {shown} after")
+    assert clean.startswith("before ")
+    assert clean.endswith(" after")
+    assert "***" in clean
+    longest = max(re.findall("[A-Za-z0-9]+", secret), key=len)
+    assert longest not in clean
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        KEY.hex(),
+        KEY.hex().upper(),
+        repr(KEY),
+        base64.b64encode(KEY).decode(),
+        base64.urlsafe_b64encode(KEY).decode(),
+        repr({"key": KEY}),
+    ],
+)
+def test_finds_the_key_of_a_signing_token(shown: str) -> None:
+    clean = Redactor([SECRETS[-1]]).text(f"({shown})")
+    assert "***" in clean
+    assert len(clean) < 20
+
+
+@pytest.mark.parametrize("limit", range(1, 40))
+def test_a_shortened_text_shows_no_beginning_of_a_secret(redactor: Redactor, limit: int) -> None:
+    text = shorten(f"at {SECRET}-longer!", limit)
+    clean = redactor.text(f"{text} and {text}")
+    assert all(SECRET[:length] not in clean for length in range(4, len(SECRET)))
 
 
 def test_redacts_keys_and_nested_values(redactor: Redactor) -> None:
