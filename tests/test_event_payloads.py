@@ -1,6 +1,6 @@
 """The project's own payloads cover the events that GitLab documents."""
 
-from gidgetlambda.router import EVENT_TYPES
+from gidgetlambda.event_types import EVENT_TYPES
 
 from tests.event_payloads import own_payloads
 

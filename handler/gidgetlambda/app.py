@@ -4,13 +4,15 @@
 becomes tasks on the queue, or, in inline mode, the handlers run while GitLab waits. GitLab disables
 a webhook that keeps failing, so an authenticated delivery is answered with success, and a handler's
 failure is reported in the body. A 503 means that GitLab can be asked to resend: settings are
-missing, or the queue does not accept messages.
+missing, or the queue does not accept messages. Only the log states the reason of a 401 or a 503,
+because everybody can cause one.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -23,7 +25,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from .delivery import accept, join_headers
+from .delivery import accept, check_headers, join_headers
 from .errors import (
     MalformedDelivery,
     QueueUnavailable,
@@ -31,6 +33,8 @@ from .errors import (
     TaskTooLarge,
     ValidationFailure,
 )
+from .event import delivery_id_in
+from .event_types import belongs_to
 from .logs import logger
 from .redactor import shorten
 from .task import Task
@@ -45,26 +49,37 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 BODY_LIMIT = 6 * 1024 * 1024  # bytes: Lambda accepts no larger event
+BODY_TIME = 10.0  # seconds: GitLab waits no longer
 BECAUSE_LIMIT = 1000  # characters: GitLab keeps 8 KB of an answer
+
+NOT_AUTHENTICATED = "the delivery is not authenticated; the bot's log states the reason"
+MISCONFIGURED = "the bot's settings are incomplete or malformed; its log names them"
+UNAVAILABLE = "the bot's queue accepts no tasks for now; the bot's log states the reason"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a delivery, for GitLab and for the log."""
+    """The answer to a delivery, for GitLab and for the log.
+
+    Attributes:
+        because: The reason, for the log.
+        public: The reason in the answer, if it differs.
+    """
 
     status_code: HTTPStatus
     status: str
     because: str | None = None
     event: Event | None = None
     handlers: dict[str, str] | list[str] | None = None
+    public: str | None = None
 
-    def response(self, redactor: Redactor) -> Response:
+    def response(self, redactor: Redactor, delivery_id: str | None) -> Response:
         """Return the answer as small JSON, which GitLab shows to the webhook's owner."""
         body: dict[str, Any] = {"status": self.status}
-        if self.because is not None:
-            body["because"] = self.because
-        if self.event is not None:
-            body["delivery"] = self.event.delivery_id
+        if (because := self.public or self.because) is not None:
+            body["because"] = because
+        if delivery_id is not None:
+            body["delivery"] = delivery_id
         if self.handlers is not None:
             body["handlers"] = self.handlers
         text = json.dumps(redactor.value(body))
@@ -74,7 +89,8 @@ class Answer:
 def create_app(runtime: Runtime) -> FastAPI:
     """Return the application that receives a bot's deliveries.
 
-    `POST /webhook` and `POST /` accept deliveries; `GET /health` reports liveness and version.
+    `POST /webhook` and `POST /` accept deliveries; `GET /health` and `HEAD /health` report
+    liveness, and the former the version.
     """
 
     @asynccontextmanager
@@ -97,7 +113,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.add_route(path, receiver.receive, methods=["POST"])
 
     # A `Response` needs no model: for another annotation, FastAPI imports all of pydantic.v1.
-    @app.get("/health")
+    @app.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
 
@@ -117,33 +133,38 @@ class Receiver:
     async def receive(self, request: Request) -> Response:
         """Answer one delivery and report the answer."""
         started = time.monotonic()
-        answer = await self._answer(request)
+        headers = join_headers(request.scope["headers"])
+        answer = await self._answer(request, headers)
+        delivery_id = answer.event.delivery_id if answer.event else delivery_id_in(headers)
         self._runtime.reporter.delivery(
             answer.event,
+            delivery_id=delivery_id,
+            claims_event="x-gitlab-event" in headers,
             status=answer.status_code,
             outcome=answer.status,
             because=answer.because,
             handlers=answer.handlers or (),
             started=started,
         )
-        return answer.response(self._runtime.redactor)
+        return answer.response(self._runtime.redactor, delivery_id)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request, headers: dict[str, str]) -> Answer:
         try:
-            event = await self._authenticate(request)
+            event = await self._authenticate(request, headers)
         except SettingsError as error:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error))
+            return _misconfigured(error)
         except ValidationFailure as error:
-            return Answer(HTTPStatus.UNAUTHORIZED, "refused", str(error))
+            because = str(error)
+            return Answer(HTTPStatus.UNAUTHORIZED, "refused", because, public=NOT_AUTHENTICATED)
         except MalformedDelivery as error:
             return Answer(error.status_code, "refused", str(error))
         except ClientDisconnect:
             return Answer(HTTPStatus.BAD_REQUEST, "refused", "the delivery is incomplete")
         return await self._handle(event)
 
-    async def _authenticate(self, request: Request) -> Event:
+    async def _authenticate(self, request: Request, headers: dict[str, str]) -> Event:
         credentials = self._runtime.receive_settings.credentials
-        headers = join_headers(request.scope["headers"])
+        check_headers(headers, credentials, now=time.time())
         body = await _read(request)
         delivery = accept(headers, body, credentials, now=time.time())
         if delivery.signature_unchecked and not self._warned_of_signature:
@@ -153,6 +174,13 @@ class Receiver:
 
     async def _handle(self, event: Event) -> Answer:
         """Queue the event for its handlers, or run them."""
+        if not belongs_to(event.kind, event.event):
+            because = (
+                f"GitLab sends no {event.kind!r} payload as {event.event!r}: the header "
+                "X-Gitlab-Event, which is not signed, was changed"
+            )
+            logger.warning("delivery %s runs no handler: %s", event.delivery_id, because)
+            return Answer(HTTPStatus.OK, "ignored", because, event)
         evaluations = self._runtime.router.explain(event)
         if logger.isEnabledFor(logging.DEBUG):
             self._runtime.reporter.routes(event, evaluations)
@@ -173,20 +201,22 @@ class Receiver:
         try:
             await self._runtime.queue(queue_url).send([task.message() for task in tasks])
         except SettingsError as error:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event)
+            return _misconfigured(error, event)
         except TaskTooLarge as error:
             # Not 413: it would count as a failure of the webhook, and GitLab would disable it.
             return Answer(HTTPStatus.OK, "too_large", str(error), event)
         except QueueUnavailable as error:
             # GitLab does not retry, but can be asked to resend: `gidgetlambda hook resend`.
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error), event)
+            return Answer(
+                HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error), event, public=UNAVAILABLE
+            )
         return Answer(HTTPStatus.ACCEPTED, "queued", None, event, names)
 
     async def _run(self, event: Event, matched: list[Evaluation]) -> Answer:
         try:
             worker = self._runtime.worker
         except SettingsError as error:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event)
+            return _misconfigured(error, event)
         outcomes = await worker.run_all(event, matched)
         statuses = {outcome.status for outcome in outcomes.values()}
         status = next(one for one in ("failed", "done", "ignored") if one in statuses)
@@ -194,15 +224,31 @@ class Receiver:
         return Answer(HTTPStatus.OK, status, None, event, handlers)
 
 
+def _misconfigured(error: SettingsError, event: Event | None = None) -> Answer:
+    return Answer(
+        HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event, public=MISCONFIGURED
+    )
+
+
 async def _read(request: Request) -> bytes:
-    """Read the raw body. Raises `MalformedDelivery` (413) as soon as it exceeds the limit."""
+    """Read the raw body.
+
+    Raises:
+        MalformedDelivery: The body exceeds its limit (413), or does not arrive in time (408).
+    """
     chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > BODY_LIMIT:
-            raise MalformedDelivery(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {BODY_LIMIT} bytes"
-            )
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for chunk in request.stream():
+                chunks += chunk
+                if len(chunks) > BODY_LIMIT:
+                    raise MalformedDelivery(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {BODY_LIMIT} bytes"
+                    )
+    except TimeoutError:
+        raise MalformedDelivery(
+            HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {BODY_TIME:g} s"
+        ) from None
     return bytes(chunks)
 
 

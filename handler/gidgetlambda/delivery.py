@@ -108,16 +108,37 @@ def authenticate(
     Raises:
         ValidationFailure: The delivery is not authentic.
     """
-    signed = "webhook-signature" in headers
-    if signed and credentials.signing_keys:
-        _verify_signature(headers, body, credentials.signing_keys, now)
-        return False
+    signatures = check_headers(headers, credentials, now=now)
+    if signatures is None:
+        return "webhook-signature" in headers
+    _verify_signature(headers, body, signatures, credentials.signing_keys)
+    return False
+
+
+def check_headers(
+    headers: Mapping[str, str], credentials: Credentials, *, now: float
+) -> list[bytes] | None:
+    """Check everything that the headers show, so that a stranger's body is not even read.
+
+    Args:
+        headers: The result of `join_headers`.
+        credentials: The configured tokens and keys.
+        now: The current time in seconds since the epoch.
+
+    Returns:
+        The signatures that the body has to be checked against; `None` if the secret token decides.
+
+    Raises:
+        ValidationFailure: The delivery is not authentic, whatever its body is.
+    """
+    if "webhook-signature" in headers and credentials.signing_keys:
+        return _recent_signatures(headers, now)
     if not credentials.tokens:
         raise ValidationFailure(
             "the delivery is not signed: set the signing token on the webhook in GitLab"
         )
     _verify_token(headers.get("x-gitlab-token"), credentials.tokens)
-    return signed
+    return None
 
 
 def signing_key(signing_token: str) -> bytes:
@@ -138,16 +159,26 @@ def signing_key(signing_token: str) -> bytes:
     return key
 
 
-def _verify_signature(
-    headers: Mapping[str, str], body: bytes, keys: tuple[bytes, ...], now: float
-) -> None:
-    delivery_id = headers.get("webhook-id", "")
+def _recent_signatures(headers: Mapping[str, str], now: float) -> list[bytes]:
+    """Return the signatures of a delivery whose signed headers are well-formed and recent."""
     timestamp = headers.get("webhook-timestamp", "")
-    if not delivery_id or not TIMESTAMP.fullmatch(timestamp):
+    if not headers.get("webhook-id") or not TIMESTAMP.fullmatch(timestamp):
         raise ValidationFailure(
             "the delivery is signed, but webhook-id or webhook-timestamp is missing or malformed"
         )
     signatures = _signatures(headers["webhook-signature"])
+    if abs(now - int(timestamp)) > SIGNATURE_TOLERANCE:
+        raise ValidationFailure(
+            f"webhook-timestamp is more than {SIGNATURE_TOLERANCE:.0f} s from the current time: "
+            "check the clocks of both servers, or have GitLab send the event again"
+        )
+    return signatures
+
+
+def _verify_signature(
+    headers: Mapping[str, str], body: bytes, signatures: list[bytes], keys: tuple[bytes, ...]
+) -> None:
+    delivery_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
     signed = b".".join((raw_bytes(delivery_id), timestamp.encode(), body))
     expected = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
     # Every pair is compared, so that the time taken does not reveal which pair matches.
@@ -155,11 +186,6 @@ def _verify_signature(
     if not any(matches):
         raise ValidationFailure(
             "webhook-signature does not match: set the webhook's signing token in GL_SIGNING_TOKEN"
-        )
-    if abs(now - int(timestamp)) > SIGNATURE_TOLERANCE:
-        raise ValidationFailure(
-            f"webhook-timestamp is more than {SIGNATURE_TOLERANCE:.0f} s from the current time: "
-            "check the clocks of both servers, or have GitLab send the event again"
         )
 
 

@@ -61,7 +61,7 @@ class MalformedDelivery(GitLabException):
     """A delivery cannot be read.
 
     Attributes:
-        status_code: The status of the answer: 400, 413 or 415.
+        status_code: The status of the answer: 400, 408, 413 or 415.
     """
 
     def __init__(self, status_code: HTTPStatus, message: str) -> None:

@@ -52,6 +52,9 @@ MISSING_EVENT = "X-Gitlab-Event is missing: only GitLab's webhooks are accepted"
 
 PLAIN_ID = re.compile(r"[\x21-\x7e]{1,128}")
 COMMIT_SHA = re.compile(r"[0-9a-f]{7,64}")
+# A custom webhook template can put any text here, and a handler would repeat it.
+USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+FULL_PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
 DISCUSSION_ID = re.compile(r"[0-9a-f]{1,64}")
 
 
@@ -83,7 +86,7 @@ class Event:
             for name, value in (headers or {}).items()
             if name.lower() in KEPT_HEADERS
         }
-        self._delivery_id = delivery_id or _delivery_id(self.headers)
+        self._delivery_id = delivery_id or delivery_id_in(self.headers)
 
     def __repr__(self) -> str:
         return f"<Event {self.event!r} {self.delivery_id}>"
@@ -139,7 +142,7 @@ class Event:
         if not event:
             raise MalformedDelivery(HTTPStatus.BAD_REQUEST, MISSING_EVENT)
         data = _json_object(body)
-        delivery_id = _delivery_id(headers) or hashlib.sha256(body).hexdigest()
+        delivery_id = delivery_id_in(headers) or hashlib.sha256(body).hexdigest()
         return cls(data, event=event, secret=secret, headers=headers, delivery_id=delivery_id)
 
     @property
@@ -195,7 +198,7 @@ class Event:
     @property
     def project_path(self) -> str | None:
         """The project's full path: "group/project"."""
-        return _text(self._project, "path_with_namespace") or _text(
+        return _path(self._project, "path_with_namespace") or _path(
             self.data, "path_with_namespace"
         )
 
@@ -208,7 +211,8 @@ class Event:
     @property
     def username(self) -> str | None:
         """The username, without the @, of the user who caused the event."""
-        return _text(_part(self.data, "user"), "username") or _text(self._pusher, "user_username")
+        user = _part(self.data, "user")
+        return _username(user, "username") or _username(self._pusher, "user_username")
 
     @property
     def author_id(self) -> int | None:
@@ -344,7 +348,8 @@ def raw_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _delivery_id(headers: Mapping[str, str]) -> str | None:
+def delivery_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the ID of a delivery from its headers, with names in lower case, if they have one."""
     for name in DELIVERY_ID_HEADERS:
         if value := headers.get(name):
             if PLAIN_ID.fullmatch(value):
@@ -403,6 +408,16 @@ def _part(part: Any, name: str) -> dict[str, Any]:
 def _text(part: Any, name: str) -> str | None:
     value = _field(part, name)
     return value if isinstance(value, str) and value else None
+
+
+def _username(part: Any, name: str) -> str | None:
+    value = _text(part, name)
+    return value if value is not None and USERNAME.fullmatch(value) else None
+
+
+def _path(part: Any, name: str) -> str | None:
+    value = _text(part, name)
+    return value if value is not None and FULL_PATH.fullmatch(value) else None
 
 
 def _number(part: Any, name: str) -> int | None:

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlencode, urljoin
 
 import httpx
 
-from . import notes, settings
+from . import notes, quoting, settings
 from .errors import BadRequest, GitLabException, HTTPException, NoTarget, RateLimitExceeded
 from .rate_limit import RateLimit
 from .response import create_headers, decipher_graphql_response, decipher_response
@@ -418,6 +418,15 @@ class GitLabAPI:
         replaced = {name for name, _ in added}
         kept = [part for part in query.split("&") if part and _name(part) not in replaced]
         return f"{path}?{'&'.join([*kept, urlencode(added)])}"
+
+    @staticmethod
+    def quote(text: str) -> str:
+        """Return Markdown that shows a text as it is, in a block quote with a code block.
+
+        Use it to repeat a text that somebody else wrote. A quick action in it is not executed, and
+        nobody is mentioned. It is a paragraph of its own: write it after and before an empty line.
+        """
+        return quoting.quote(text)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds."""

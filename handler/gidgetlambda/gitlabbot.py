@@ -107,11 +107,12 @@ class GitLabBot:
         set_level(settings.log_level())
         return create_app(self.runtime)
 
-    def run(self, *, host: str = "0.0.0.0", port: int = 8080, **kwargs: Any) -> None:  # noqa: S104
+    def run(self, *, host: str = "127.0.0.1", port: int = 8080, **kwargs: Any) -> None:
         """Serve the bot on this machine until it is interrupted.
 
         Args:
-            host: The address to listen on.
+            host: The address to listen on. "0.0.0.0" accepts connections from other machines, as a
+                container needs.
             port: The port to listen on.
             kwargs: Further settings of `uvicorn.run`.
 
@@ -122,7 +123,7 @@ class GitLabBot:
             import uvicorn
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                "bot.run() needs uvicorn: python -m pip install uvicorn"
+                "bot.run() needs uvicorn: python -m pip install 'uvicorn[standard]'"
             ) from error
         if not logging.getLogger().handlers:
             terminal = logging.StreamHandler()

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gidgetlambda")
 
-# Libraries whose lines repeat those of the reporter, or contain a secret: botocore logs the text
-# that it signs, with the session token.
-NOISY_LIBRARIES = ("botocore", "httpcore", "httpx", "mangum")
+# Libraries whose lines repeat those of the reporter.
+NOISY_LIBRARIES = ("httpcore", "httpx", "mangum")
 
 UNSENT_BODY_LIMIT = 1000  # characters
 TOKEN_DAYS = 14  # the threshold of TokenAlarm in template.yaml
@@ -61,6 +60,8 @@ class Reporter:
         self,
         event: Event | None,
         *,
+        delivery_id: str | None,
+        claims_event: bool,
         status: int,
         outcome: str,
         because: str | None,
@@ -71,21 +72,25 @@ class Reporter:
 
         Args:
             event: `None` for a delivery that was refused.
+            delivery_id: The delivery's ID, if it has one.
+            claims_event: Whether the request has an `X-Gitlab-Event`. Others are not counted: a
+                scanner of the internet causes no alarm.
             status: The HTTP status of the answer.
             outcome: The status word in the answer, "queued" for example.
             because: The reason in the answer.
             handlers: The names of the handlers.
             started: The time of `time.monotonic` at the start, in seconds.
         """
-        self._metrics.count("Received")
-        if outcome == "refused":
-            self._metrics.count("Refused", Reason=HTTPStatus(status).phrase)
-        elif outcome in DELIVERY_METRICS:
-            self._metrics.count(DELIVERY_METRICS[outcome])
+        if claims_event:
+            reason = HTTPStatus(status).phrase if outcome == "refused" else None
+            accepted = [] if event is None else ["Accepted"]
+            named = [DELIVERY_METRICS[outcome]] if outcome in DELIVERY_METRICS else []
+            self._metrics.count("Received", *accepted, *named, refused_because=reason)
         self._log(
             logging.ERROR if status >= 500 else logging.INFO,
             "delivery",
             event,
+            delivery=delivery_id,
             handlers=list(handlers) or None,
             outcome=outcome,
             because=because,

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Metrics:
@@ -28,30 +28,59 @@ class Metrics:
         self._namespace = namespace
         self._stream = stream
 
-    def count(self, name: str, **dimensions: str) -> None:
-        """Add one to the metric `name`."""
-        self._put(name, 1, "Count", dimensions)
+    def count(self, *names: str, refused_because: str | None = None) -> None:
+        """Add one to each metric, in one line.
 
-    def seconds(self, name: str, seconds: float, **dimensions: str) -> None:
+        Args:
+            names: The metrics.
+            refused_because: Also add one to `Refused`, and to `Refused` with this reason.
+        """
+        if refused_because is None:
+            self._put(dict.fromkeys(names, 1), "Count")
+        else:
+            reason = {"Reason": refused_because}
+            self._put(dict.fromkeys([*names, "Refused"], 1), "Count", "Refused", reason)
+
+    def seconds(self, name: str, seconds: float) -> None:
         """Write a duration in seconds."""
-        self._put(name, round(seconds, 3), "Seconds", dimensions)
+        self._put({name: round(seconds, 3)}, "Seconds")
 
     def value(self, name: str, value: float) -> None:
         """Write a value without a unit."""
-        self._put(name, value, "None", {})
+        self._put({name: value}, "None")
 
-    def _put(self, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
+    def _put(
+        self,
+        values: Mapping[str, float],
+        unit: str,
+        divided: str | None = None,
+        dimensions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write a line.
+
+        Args:
+            values: The metrics and their values.
+            unit: Their unit.
+            divided: The metric that is also written with dimensions; alarms watch the sum.
+            dimensions: Its dimensions.
+        """
         if self._namespace is None:
             return
-        description = {
-            "Namespace": self._namespace,
-            # Also without the dimensions, because alarms watch the sum.
-            "Dimensions": [[], list(dimensions)] if dimensions else [[]],
-            "Metrics": [{"Name": name, "Unit": unit}],
-        }
+        descriptions = [self._description([], values, unit)]
+        if divided is not None and dimensions is not None:
+            descriptions.append(self._description(list(dimensions), [divided], unit))
         line = {
-            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [description]},
-            **dimensions,
-            name: value,
+            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": descriptions},
+            **(dimensions or {}),
+            **values,
         }
         print(json.dumps(line), file=self._stream or sys.stdout, flush=True)
+
+    def _description(
+        self, dimensions: list[str], names: Iterable[str], unit: str
+    ) -> dict[str, object]:
+        return {
+            "Namespace": self._namespace,
+            "Dimensions": [dimensions],
+            "Metrics": [{"Name": name, "Unit": unit} for name in names],
+        }

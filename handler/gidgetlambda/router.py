@@ -12,8 +12,9 @@ import dataclasses
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, TypeAlias, TypeVar
 
+from .event_types import EVENT_TYPES, EventType
 from .redactor import shorten
 from .registration import (
     function_key,
@@ -36,31 +37,6 @@ else:
 
 Callback = TypeVar("Callback", bound="AsyncCallback")
 
-EventType = Literal[
-    "Confidential Issue Hook",
-    "Confidential Note Hook",
-    "Deployment Hook",
-    "Emoji Hook",
-    "Feature Flag Hook",
-    "Issue Hook",
-    "Job Hook",
-    "Member Hook",
-    "Merge Request Hook",
-    "Milestone Hook",
-    "Note Hook",
-    "Pipeline Hook",
-    "Project Hook",
-    "Push Hook",
-    "Release Hook",
-    "Resource Access Token Hook",
-    "Resource Deploy Token Hook",
-    "Subgroup Hook",
-    "System Hook",
-    "Tag Push Hook",
-    "Vulnerability Hook",
-    "Wiki Page Hook",
-]
-EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 EVERY_EVENT = "*"
 
 MISSING = object()

@@ -21,6 +21,8 @@ from .event import Event
 
 MESSAGE_LIMIT = 1024 * 1024  # bytes, for one message and for all messages of a batch together
 PARKING_RESERVE = 16 * 1024  # bytes that parking may add to a task
+# A delivery has at most 6 MiB, and an escape like \u0001 makes six characters of one byte.
+INFLATED_LIMIT = 40 * MESSAGE_LIMIT
 VERSION = 1
 
 
@@ -153,7 +155,7 @@ class Task:
         try:
             fields = json.loads(body)
             if isinstance(fields, dict) and "deflated" in fields:
-                fields = json.loads(zlib.decompress(base64.b64decode(fields["deflated"])))
+                fields = json.loads(_inflate(base64.b64decode(fields["deflated"])))
             return cls._from_fields(fields)
         except (
             *(ValueError, KeyError, TypeError, AttributeError),
@@ -191,6 +193,15 @@ class Task:
         )
         parking = Parking(**fields["parking"]) if "parking" in fields else None
         return cls(event, str(fields["handler"]), float(fields["received"]), parking)
+
+
+def _inflate(deflated: bytes) -> bytes:
+    """Raises `ValueError` for more than a delivery can have caused."""
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(deflated, INFLATED_LIMIT)
+    if not inflater.eof:
+        raise ValueError(f"it has more than {INFLATED_LIMIT} bytes, or is cut short")
+    return text
 
 
 def _subject(event: Event) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gidgetlambda.router import EVENT_TYPES
+from gidgetlambda.event_types import EVENT_TYPES
 from hypothesis import strategies as st
 
 from infra.sandbox.webhooks import sign

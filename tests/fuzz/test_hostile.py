@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot
+from gidgetlambda.event_types import EVENT_TYPES
 from gidgetlambda.logs import LineFormatter, logger
 from gidgetlambda.plugins import needs_review, thanks, thumbs_up, welcome
-from gidgetlambda.router import EVENT_TYPES
 from gidgetlambda.runtime import Options, Runtime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

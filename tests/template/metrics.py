@@ -42,12 +42,22 @@ def bot_metrics() -> set[Metric]:
     written = io.StringIO()
     reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
     now = time.monotonic()
-    outcomes = {"refused": 401, "ignored": 200, "queued": 202, "too_large": 200}
+    outcomes = {
+        "refused": 401, "ignored": 200, "queued": 202, "too_large": 200,
+        "misconfigured": 503, "unavailable": 503,
+    }
+    event = Event({}, event="Issue Hook")
     for outcome, status in outcomes.items():
         reporter.delivery(
-            None, status=status, outcome=outcome, because=None, handlers=[], started=now
+            None if outcome == "refused" else event,
+            delivery_id="d-1",
+            claims_event=True,
+            status=status,
+            outcome=outcome,
+            because=None,
+            handlers=[],
+            started=now,
         )
-    event = Event({}, event="Issue Hook")
     for task_status in get_args(get_type_hints(Outcome)["status"]):
         for attempt in (1, 2):
             task = Outcome(task_status)

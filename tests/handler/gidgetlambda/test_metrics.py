@@ -6,22 +6,43 @@ from gidgetlambda.metrics import Metrics
 
 
 @pytest.mark.parametrize(
-    ("dimensions", "watched"), [({}, [[]]), ({"Reason": "Unauthorized"}, [[], ["Reason"]])]
+    ("names", "reason", "described", "values"),
+    [
+        (["Parked"], None, [([], ["Parked"])], {"Parked": 1}),
+        (
+            ["Received", "Accepted", "Queued"],
+            None,
+            [([], ["Received", "Accepted", "Queued"])],
+            {"Received": 1, "Accepted": 1, "Queued": 1},
+        ),
+        (
+            ["Received"],
+            "Unauthorized",
+            [([], ["Received", "Refused"]), (["Reason"], ["Refused"])],
+            {"Received": 1, "Refused": 1, "Reason": "Unauthorized"},
+        ),
+    ],
 )
 def test_writes_one_line_in_the_embedded_metric_format(
-    dimensions: dict[str, str], watched: list[list[str]]
+    names: list[str],
+    reason: str | None,
+    described: list[tuple[list[str], list[str]]],
+    values: dict[str, object],
 ) -> None:
     stream = io.StringIO()
-    Metrics("Bots", stream).count("Refused", **dimensions)
+    Metrics("Bots", stream).count(*names, refused_because=reason)
 
     line = json.loads(stream.getvalue())
     assert isinstance(line["_aws"].pop("Timestamp"), int)
-    description = {
-        "Namespace": "Bots",
-        "Dimensions": watched,
-        "Metrics": [{"Name": "Refused", "Unit": "Count"}],
-    }
-    assert line == {"_aws": {"CloudWatchMetrics": [description]}, "Refused": 1, **dimensions}
+    descriptions = [
+        {
+            "Namespace": "Bots",
+            "Dimensions": [dimensions],
+            "Metrics": [{"Name": metric, "Unit": "Count"} for metric in metrics],
+        }
+        for dimensions, metrics in described
+    ]
+    assert line == {"_aws": {"CloudWatchMetrics": descriptions}, **values}
 
 
 def test_rounds_seconds() -> None:

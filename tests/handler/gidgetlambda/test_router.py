@@ -5,7 +5,8 @@ from unittest.mock import AsyncMock
 
 import pytest
 from gidgetlambda import Event, GitLabAPI, Router
-from gidgetlambda.router import EVENT_TYPES, AsyncCallback
+from gidgetlambda.event_types import EVENT_TYPES
+from gidgetlambda.router import AsyncCallback
 
 from tests.handler import payloads
 
