@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from infra.testing.stack import FunctionStack
 
 pytest_plugins = ["infra.testing.fixtures"]
+
+
+# The stand-ins are on this machine, and the tests of the settings pass an environment.
+FOREIGN = ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"]
+for name in FOREIGN:
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
 
 
 @pytest.fixture

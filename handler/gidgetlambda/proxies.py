@@ -111,19 +111,23 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...] | None:
 def _exclusion(entry: str) -> Exclusion:
     host = entry.partition("://")[2] or entry
     try:
-        return Exclusion("", addresses=ipaddress.ip_network(host.strip("[]"), strict=False))
+        return Exclusion("", addresses=ipaddress.ip_network(_unbracketed(host), strict=False))
     except ValueError:
         pass
     name, colon, port = host.rpartition(":") if ":" in host else (host, "", "")
     if colon and not (port.isascii() and port.isdigit()):
         raise _invalid(entry)
     number = int(port[:6]) if colon else None
-    if (address := _address(name.strip("[]"))) is not None:
+    if (address := _address(_unbracketed(name))) is not None:
         return Exclusion("", addresses=ipaddress.ip_network(address), port=number)
     if not NAME.fullmatch(name):
         raise _invalid(entry)
     bare = name.lstrip("*").strip(".")
     return Exclusion(bare, subdomains_only=name.lstrip("*").startswith("."), port=number)
+
+
+def _unbracketed(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _invalid(entry: str) -> ValueError:
@@ -135,6 +139,6 @@ def _invalid(entry: str) -> ValueError:
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text.strip("[]"))
+        return ipaddress.ip_address(text)
     except ValueError:
         return None

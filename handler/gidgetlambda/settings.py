@@ -354,8 +354,8 @@ def _connections(
 def _proxies(env: _Reader) -> Proxies:
     every = env.read_proxy("ALL_PROXY", parse_proxy)
     # A CGI server passes a request's header "Proxy" as HTTP_PROXY.
-    names = "http_proxy" if env.text("REQUEST_METHOD") else "HTTP_PROXY"
-    http = env.read_proxy(names, parse_proxy) or every
+    name = "http_proxy" if env.text("REQUEST_METHOD") else "HTTP_PROXY"
+    http = env.read_proxy(name, parse_proxy) or every
     https = env.read_proxy("HTTPS_PROXY", parse_proxy) or every
     excluded = env.read_proxy("NO_PROXY", parse_exclusions)
     if excluded is None and env.proxy_name("NO_PROXY"):  # "*"

@@ -14,7 +14,8 @@ _LABELLING = ("label", "labels", "relabel", "unlabel", "remove_label")
 KNOWN = {"assign", "close", "confidential", "reopen", "title", "unassign", *_LABELLING}
 
 _COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?: +(?P<argument>.*?))?\s*\Z", re.IGNORECASE)
-_FENCE = re.compile(r"^\s*(```|~~~)")
+# GitLab protects no other block: neither one of tildes nor one of four backticks.
+_CODE = re.compile(r"^```.+?\n```[^`\n]*$", re.MULTILINE | re.DOTALL)
 _LABEL = re.compile(r'~"(?P<quoted>[^"]+)"|~(?P<plain>[^\s~,]+)')
 _USER = re.compile(r"@(?P<username>[\w.-]+)")
 
@@ -45,11 +46,12 @@ def extract(text: str) -> tuple[str, list[QuickAction]]:
     """
     kept: list[str] = []
     found: list[QuickAction] = []
-    in_code = False
     text = text.replace("\r", "")
+    blocks = [block.span() for block in _CODE.finditer(text)]
+    start = 0
     for line in text.split("\n"):
-        if _FENCE.match(line):
-            in_code = not in_code
+        in_code = any(begin <= start < end for begin, end in blocks)
+        start += len(line) + 1
         match = None if in_code else _COMMAND.match(line)
         if match and match["name"].lower() in KNOWN:
             found.append(QuickAction(match["name"].lower(), match["argument"] or ""))

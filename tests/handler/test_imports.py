@@ -19,7 +19,7 @@ PLUGINS = "gidgetlambda.plugins"
 WITHOUT_IO = {
     *("delivery", "errors", "event", "markdown", "markers", "outcome", "rate_limit"),
     *("registration", "response", "retries", "router", "router_settings", "task"),
-    *("addresses", "decoding", "event_types", "proxies", "quoting"),
+    *("decoding", "event_types", "proxies", "quoting", "redactor"),
 }
 DOING_IO = {
     *("asyncio", "httpx", "logging", "os", "pathlib.Path", "random", "socket", "ssl"),

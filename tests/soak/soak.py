@@ -199,14 +199,17 @@ class _SoakRun:
                 self._wait()
 
     def _recover(self) -> None:
-        """End the faults, fix the bug, resend what failed, and replay the parked tasks."""
+        """End the faults, resend what failed, fix the bug, and replay the parked tasks.
+
+        Each task runs before the bug is fixed, because its first comment is one of the bug's.
+        """
         self._gitlab.settle(timeout=120)
         self._drain()
         self._chaos.on = False
-        self._fixed.touch()
         while asyncio.run(self._gate.resend(lambda: True)):
             pass
         self._drain()
+        self._fixed.touch()
         self._replay()
         self._drain()
 

@@ -43,8 +43,12 @@ def bot_metrics() -> set[Metric]:
     reporter = Reporter(Redactor([]), Metrics(NAMESPACE, written))
     now = time.monotonic()
     outcomes = {
-        "refused": 401, "ignored": 200, "queued": 202, "too_large": 200,
-        "misconfigured": 503, "unavailable": 503,
+        "refused": 401,
+        "ignored": 200,
+        "queued": 202,
+        "too_large": 200,
+        "misconfigured": 503,
+        "unavailable": 503,
     }
     event = Event({}, event="Issue Hook")
     for outcome, status in outcomes.items():

@@ -21,6 +21,10 @@ _HOST = "127.0.0.1"
 _ANSWER_SECONDS = 15.0
 _TITLE = "The kettle does not boil"
 _DESCRIPTION = "I filled it and switched it on, and nothing happens."
+_FOREIGN_SETTINGS = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
 _HTML_COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
 
 app = typer.Typer()
@@ -100,10 +104,10 @@ def _sandbox_and_bot(printer: Printer, host: str, port: int) -> Iterator[tuple[S
             "GL_SECRET": "",
             "GL_SECRET_PREVIOUS": "",
             "GL_SIGNING_TOKEN": signing_token,
-            # A proxy cannot reach the sandbox.
-            "NO_PROXY": _HOST,
-            "no_proxy": _HOST,
         }
+        for name in _FOREIGN_SETTINGS:  # a proxy cannot reach the sandbox
+            os.environ.pop(name, None)
+            os.environ.pop(name.lower(), None)
         printer.line(("Sandbox GitLab  ", "bold"), (gitlab_url, ""))
         printer.line(("The bot         ", "bold"), (bot_url, ""))
         yield sandbox, BotReload(printer, listener)

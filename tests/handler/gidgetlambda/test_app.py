@@ -4,6 +4,7 @@ The doors differ only in how they carry headers and bytes. The rows that depend 
 through every door, all others through the HTTP API of a deployment.
 """
 
+import asyncio
 import base64
 import json
 import logging
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot, __version__
-from gidgetlambda.app import BODY_LIMIT
+from gidgetlambda.app import BODY_LIMIT, MISCONFIGURED, NOT_AUTHENTICATED, UNAVAILABLE
 from gidgetlambda.task import Task
 
 from infra.sandbox import BOT_TOKEN, Sandbox
@@ -158,31 +159,44 @@ ROWS = [
 ]  # fmt: skip
 
 
-def check_answer(row: AnswerRow, client: httpx.Client) -> None:
+# Strangers receive these answers, so the reason is only in the log.
+GENERIC = {"misconfigured": MISCONFIGURED, "unavailable": UNAVAILABLE}
+
+
+def check_answer(row: AnswerRow, client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.clear()
     sent = httpx.Headers(row.headers(), encoding="utf-8")
     answer = client.post("/webhook", headers=sent, content=row.body)
     result = (row.name, answer.status_code, answer.json()["status"])
     assert result == (row.name, row.status, row.answer)
     assert answer.headers["content-type"] == "application/json"
-    assert row.because in answer.json()["because"]
+    (record,) = records(caplog, "delivery")
+    assert row.because in record["because"]
+    generic = NOT_AUTHENTICATED if row.status == 401 else GENERIC.get(row.answer)
+    assert answer.json()["because"] == (generic or record["because"])
+    assert answer.json().get("delivery") == record.get("delivery")
     assert len(answer.content) < 2000
     assert not any(secret in answer.text for secret in SECRETS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_table_of_answers(row: AnswerRow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_of_answers(
+    row: AnswerRow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for name, value in row.settings.items():
         monkeypatch.setenv(name, value)
     with http_api(GitLabBot("tester")) as client:
-        check_answer(row, client)
+        check_answer(row, client, caplog)
 
 
-def test_table_of_answers_through_every_door(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_of_answers_through_every_door(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for name, value in BOTH.items():
         monkeypatch.setenv(name, value)
     with door(GitLabBot("tester")) as client:
         for row in ROWS_FOR_EVERY_DOOR:
-            check_answer(row, client)
+            check_answer(row, client, caplog)
 
 
 def test_runs_handlers_through_every_door(door: Door, bot: GitLabBot, sandbox: Sandbox) -> None:
@@ -329,15 +343,16 @@ def test_names_every_missing_setting_at_once(
 ) -> None:
     monkeypatch.setenv("QUEUE_URL", queue_url)
     with http_api(GitLabBot("tester")) as client:
-        because = client.post("/", headers=tokened(), content=ISSUE).json()["because"]
-    assert "GL_SECRET" in because
-    assert ("GL_ACCESS_TOKEN" in because) is not bool(queue_url)
-    (record,) = [record for record in caplog.records if record.message == "delivery"]
-    assert record.levelno == logging.ERROR
-    assert record.__dict__["because"] == because
+        assert client.post("/", headers=tokened(), content=ISSUE).status_code == 503
+    (record,) = records(caplog, "delivery")
+    assert record["levelno"] == logging.ERROR
+    assert "GL_SECRET" in record["because"]
+    assert ("GL_ACCESS_TOKEN" in record["because"]) is not bool(queue_url)
 
 
-def test_needs_an_access_token_only_when_a_handler_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_needs_an_access_token_only_when_a_handler_matches(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("GL_SECRET", "hook-secret")
     bot = GitLabBot("tester")
 
@@ -349,7 +364,7 @@ def test_needs_an_access_token_only_when_a_handler_matches(monkeypatch: pytest.M
         issue = client.post("/", headers=tokened(), content=ISSUE)
         push = client.post("/", headers=headers("Push Hook", X_Gitlab_Token="hook-secret"), json={})
     assert (issue.status_code, issue.json()["status"]) == (503, "misconfigured")
-    assert "set GL_ACCESS_TOKEN" in issue.json()["because"]
+    assert "set GL_ACCESS_TOKEN" in records(caplog, "delivery")[0]["because"]
     assert (push.status_code, push.json()["status"]) == (200, "ignored")
 
 
@@ -450,6 +465,86 @@ async def test_answers_400_when_the_client_disconnects(bot: GitLabBot) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    raw = [(name.lower().encode(), value.encode()) for name, value in tokened()]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": raw, "query_string": b""}
     await bot.app(scope, receive, send)
     assert sent[0]["status"] == 400
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("own", "status"),
+    [
+        ({}, 401),
+        ({"X-Gitlab-Token": "wrong"}, 401),
+        ({"webhook-signature": "v1,aaaa", "webhook-id": "1", "webhook-timestamp": "1"}, 401),
+        ({"webhook-signature": "nonsense", "webhook-id": "1"}, 401),
+        ({"X-Gitlab-Token": "hook-secret"}, 408),
+    ],
+)
+async def test_reads_no_body_that_the_headers_refuse(
+    bot: GitLabBot, monkeypatch: pytest.MonkeyPatch, own: dict[str, str], status: int
+) -> None:
+    """The body never ends, and only the delivery with the right token waits for it."""
+    monkeypatch.setenv("GL_SIGNING_TOKEN", SIGNING_TOKEN)
+    monkeypatch.setattr("gidgetlambda.app.BODY_TIME", 0.05)
+    sent: list[Any] = []
+    reads = 0
+
+    async def receive() -> Any:
+        nonlocal reads
+        reads += 1
+        if reads > 1:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": b"{", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in [*headers(), *own.items()]]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": raw, "query_string": b""}
+    await bot.app(scope, receive, send)
+    assert sent[0]["status"] == status
+    assert (reads > 0) == (status == 408)
+
+
+def test_health_answers_head_like_get(client: httpx.Client) -> None:
+    got, headed = client.get("/health"), client.head("/health")
+    assert (headed.status_code, headed.headers) == (got.status_code, got.headers)
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        (tokened(), {"Received", "Accepted", "Ignored"}),
+        (tokened("wrong"), {"Received", "Refused"}),
+        (headers(None), None),
+    ],
+)
+def test_writes_one_line_of_metrics_for_each_delivery_of_gitlab(
+    bot: GitLabBot,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sent: Pairs,
+    counted: set[str] | None,
+) -> None:
+    monkeypatch.setenv("METRICS_NAMESPACE", "Bots")
+    with http_api(bot) as client:
+        client.post("/", headers=sent, content=ISSUE)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = [{name for name, value in line.items() if value == 1} for line in lines]
+    assert found == ([] if counted is None else [counted])
+
+
+# The event type
+
+
+def test_runs_no_handler_if_the_event_type_was_changed(
+    bot: GitLabBot, client: httpx.Client, handled: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = headers("System Hook", X_Gitlab_Token="hook-secret")
+    answer = client.post("/", headers=sent, content=ISSUE)
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert "GitLab sends no 'issue' payload as 'System Hook'" in answer.json()["because"]
+    assert any("was changed" in warning for warning in warnings(caplog))
+    assert handled == []

@@ -86,7 +86,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_run_listens_on_the_port_of_gidgetlab(served: dict[str, Any]) -> None:
     bot = GitLabBot("tester")
     bot.run(reload_delay=1)
-    assert served == {"app": bot.app, "host": "0.0.0.0", "port": 8080, "reload_delay": 1}
+    assert served == {"app": bot.app, "host": "127.0.0.1", "port": 8080, "reload_delay": 1}
 
 
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo"
@@ -121,5 +121,5 @@ def test_run_warns_that_the_bot_will_refuse_deliveries_without_settings(
 
 def test_run_without_uvicorn_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ModuleNotFoundError, match="python -m pip install uvicorn"):
+    with pytest.raises(ModuleNotFoundError, match="python -m pip install 'uvicorn"):
         GitLabBot("tester").run()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from gidgetlambda import SettingsError
 from gidgetlambda.proxies import Proxies
 from gidgetlambda.redactor import Redactor
@@ -226,3 +227,57 @@ def test_reads_the_access_to_aws(
 def test_reads_the_log_level(text: str, level: int) -> None:
     assert log_level({"LOG_LEVEL": text}) == level
     assert log_level({}) == logging.INFO
+
+
+# Certificate authorities
+
+
+@pytest.fixture
+def authorities(tmp_path: Path) -> dict[str, str]:
+    """Files and folders of certificates by their names in the test."""
+    pem = trustme.CA().cert_pem.bytes()
+    (tmp_path / "ca.pem").write_bytes(pem)
+    (tmp_path / "text.pem").write_text("nothing")
+    for folder in ("hashed", "empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "hashed" / "0a1b2c3d.0").write_bytes(pem)
+    names = ("ca.pem", "text.pem", "hashed", "empty", "missing")
+    return {name: str(tmp_path / name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("environ", "certificates"),
+    [
+        ({"SSL_CERT_FILE": "ca.pem"}, 1),
+        ({"SSL_CERT_FILE": "ca.pem", "SSL_CERT_DIR": "hashed"}, 1),
+        ({"SSL_CERT_DIR": "hashed"}, 0),  # OpenSSL reads the folder in a handshake
+    ],
+)
+def test_the_environment_replaces_the_public_authorities(
+    authorities: dict[str, str], environ: dict[str, str], certificates: int
+) -> None:
+    given = {name: authorities[value] for name, value in environ.items()}
+    context = ConnectionSettings.from_env(given).ssl_context
+    assert len(context.get_ca_certs()) == certificates
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "missing"),
+        ("SSL_CERT_FILE", "text.pem"),
+        ("SSL_CERT_FILE", "empty"),
+        ("SSL_CERT_DIR", "missing"),
+        ("SSL_CERT_DIR", "empty"),
+        ("SSL_CERT_DIR", "ca.pem"),
+        ("GL_CA_FILE", "missing"),
+        ("GL_CA_FILE", "text.pem"),
+    ],
+)
+def test_names_a_malformed_setting_of_authorities(
+    authorities: dict[str, str], name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} .* must be a"):
+        work(**{name: authorities[value]})

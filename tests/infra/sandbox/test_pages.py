@@ -45,3 +45,25 @@ def test_escapes_the_text_of_users(sandbox: Sandbox) -> None:
 )
 def test_an_unknown_address_is_404(sandbox: Sandbox, path: str) -> None:
     assert get(sandbox, path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8081", 200),
+        ("127.0.0.2", 200),
+        ("[::1]:8081", 200),
+        ("localhost", 200),
+        ("host.docker.internal:8081", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("10.0.0.1", 421),
+        ("", 421),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/v4/version"])
+def test_answers_only_under_a_name_of_this_machine(
+    sandbox: Sandbox, host: str, status: int, path: str
+) -> None:
+    answer = httpx.get(f"{sandbox.url}{path}", headers={"Host": host}, trust_env=False)
+    assert (answer.status_code == 421) == (status == 421)

@@ -13,6 +13,11 @@ def test_extracts_quick_actions_from_text() -> None:
     assert actions[2].usernames() == ["alice", "bob"]
 
 
+@pytest.mark.parametrize("fence", ["~~~", "````", "  ```"])
+def test_executes_quick_actions_in_a_block_that_gitlab_does_not_know(fence: str) -> None:
+    assert [action.name for action in extract(f"{fence}\n/close\n{fence}")[1]] == ["close"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -20,7 +25,6 @@ def test_extracts_quick_actions_from_text() -> None:
         "/unknown_command here",
         "/usr/bin/python",
         "```\n/close\n```",
-        "~~~\n/label ~bug\n~~~",
         " /close is indented",
         "",
     ],
