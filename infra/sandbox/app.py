@@ -25,11 +25,13 @@ def create_app(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> AS
     app = Starlette(routes=routes)
 
     async def below_sub_path(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _is_known_host(instance, scope):
-            return await MISDIRECTED(scope, receive, send)
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+        elif _is_known_host(instance, scope):
             scope = {**scope, "path": _path_below(instance, scope), "root_path": ""}
-        await app(scope, receive, send)
+            await app(scope, receive, send)
+        else:
+            await MISDIRECTED(scope, receive, send)
 
     return below_sub_path
 

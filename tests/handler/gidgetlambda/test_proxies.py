@@ -84,5 +84,5 @@ def test_names_a_malformed_proxy_and_quotes_no_password(name: str, value: str) -
 
 @pytest.mark.parametrize("value", ["a b", "[::1", "example.com:port", "300.0.0.1/8", "http://"])
 def test_names_a_malformed_exclusion(value: str) -> None:
-    with pytest.raises(SettingsError, match="^NO_PROXY contains"):
+    with pytest.raises(SettingsError, match=r"^NO_PROXY contains"):
         ConnectionSettings.from_env({"NO_PROXY": f"localhost,{value}"})
