@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["infra.testing.fixtures"]
 
 
-# The stand-ins are on this machine, and the tests of the settings pass an environment.
-FOREIGN = ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"]
-for name in FOREIGN:
-    os.environ.pop(name, None)
-    os.environ.pop(name.upper(), None)
+# The stand-ins are on this machine. The installation of packages can need the proxy.
+for name in ("NO_PROXY", "no_proxy"):
+    given = os.environ.get(name)
+    os.environ[name] = ",".join([*([given] if given else []), "127.0.0.1", "localhost"])
 
 
 @pytest.fixture

@@ -179,7 +179,8 @@ class Receiver:
                 f"GitLab sends no {event.kind!r} payload as {event.event!r}: the header "
                 "X-Gitlab-Event, which is not signed, was changed"
             )
-            logger.warning("delivery %s runs no handler: %s", event.delivery_id, because)
+            text = self._runtime.redactor.text(f"delivery {event.delivery_id}: {because}")
+            logger.warning("%s", text)
             return Answer(HTTPStatus.OK, "ignored", because, event)
         evaluations = self._runtime.router.explain(event)
         if logger.isEnabledFor(logging.DEBUG):

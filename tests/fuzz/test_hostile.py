@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from gidgetlambda import Event, GitLabAPI, GitLabBot
-from gidgetlambda.event_types import EVENT_TYPES
+from gidgetlambda.event_types import EVENT_TYPES, belongs_to
 from gidgetlambda.logs import LineFormatter, logger
 from gidgetlambda.plugins import needs_review, thanks, thumbs_up, welcome
 from gidgetlambda.runtime import Options, Runtime
@@ -230,7 +230,11 @@ def test_an_authentic_json_object_reaches_the_handlers(
     target.ran.clear()
     headers = [*plain_headers(event.encode()), (b"x-gitlab-token", SECRET.encode())]
     status, answer = target.send(headers, json.dumps(payload).encode())
-    handlers = target.require_safe(answer)["handlers"]
+    shown = target.require_safe(answer)
+    if not belongs_to(Event(payload, event=event).kind, event):
+        assert (status, shown["status"], target.ran) == (200, "ignored", [])
+        return
+    handlers = shown["handlers"]
     assert (status, target.ran) == (200, [event]), answer
     outcomes = {name.rpartition(".")[2]: outcome for name, outcome in handlers.items()}
     assert outcomes["reads_every_property"] == outcomes["answers"] == "done"
