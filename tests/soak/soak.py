@@ -194,8 +194,7 @@ class _SoakRun:
                 self._replay(most=30)
             while self._visible() > BACKLOG:
                 # SQS counts the tasks behind a delayed one as visible.
-                if min(self._idle_polls.values()) >= 2:
-                    self._pass_time(10)
+                self._skip_delay()
                 self._wait()
 
     def _recover(self) -> None:
@@ -217,11 +216,15 @@ class _SoakRun:
         """Wait until the queue is empty, and skip its delays."""
         queue = self._stack.queue()
         while self._sqs.messages(queue):
-            if min(self._idle_polls.values()) >= 2:
-                moment = self._sqs.next_visible(queue)
-                self._pass_time(max(0.0, moment - self._sqs.clock.now()) if moment else 0.0)
+            self._skip_delay()
             self._wait()
         self._chaos.commit()
+
+    def _skip_delay(self) -> None:
+        """Pass the time until a task becomes visible, if all workers are idle."""
+        if min(self._idle_polls.values()) >= 2:
+            moment = self._sqs.next_visible(self._stack.queue())
+            self._pass_time(max(0.0, moment - self._sqs.clock.now()) if moment else 0.0)
 
     def _pass_time(self, seconds: float) -> None:
         # Late writes that are due within that time precede the retries after it.
