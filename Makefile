@@ -90,6 +90,7 @@ lock: $(INSTALLED) ## lock the dependencies of pyproject.toml with hashes (UPGRA
 	@$(COMPILE) --group dev pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	@$(COMPILE) --group emulator -c requirements-dev.txt -o infra/testing/requirements.txt
+	@$(PYTHON) -m infra.package authorities
 
 build: $(INSTALLED) ## build the Lambda package in .aws-sam (ARCHITECTURE=x86_64: for x86-64)
 	@$(VENV)/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))

@@ -367,8 +367,8 @@ def _public_authorities(env: _Reader) -> ssl.SSLContext:
     """Return a context with the authorities of the environment, of the package, or of certifi."""
     context = env.read("SSL_CERT_FILE", _context_of_file)
     context = context or env.read("SSL_CERT_DIR", _context_of_folder)
-    if context is None and os.path.isdir(CA_FOLDER):  # noqa: PTH112
-        context = _context_of_folder(CA_FOLDER)
+    if context is None and _has_hashed_names(CA_FOLDER):
+        context = ssl.create_default_context(capath=CA_FOLDER)
     if context is None:
         import certifi
 
@@ -384,11 +384,15 @@ def _context_of_file(path: str) -> ssl.SSLContext:
 
 
 def _context_of_folder(path: str) -> ssl.SSLContext:
-    folders = [folder for folder in path.split(os.pathsep) if os.path.isdir(folder)]  # noqa: PTH112
-    names = (name for folder in folders for name in os.listdir(folder))  # noqa: PTH208
-    if not any(map(HASHED_NAME.fullmatch, names)):
+    if not any(map(_has_hashed_names, path.split(os.pathsep))):
         raise ValueError(f"{path!r} must be a folder with certificates, named by `openssl rehash`")
     return ssl.create_default_context(capath=path)
+
+
+def _has_hashed_names(folder: str) -> bool:
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return False
+    return any(map(HASHED_NAME.fullmatch, os.listdir(folder)))  # noqa: PTH208
 
 
 def _add_authorities(context: ssl.SSLContext, path: str) -> ssl.SSLContext:

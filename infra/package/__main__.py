@@ -1,22 +1,28 @@
-"""Command line of the package builder: `python -m infra.package folder|sam`.
+"""Command line of the package builder: `python -m infra.package folder|sam|authorities`.
 
 It uses argparse, because it must run under any Python without installed packages.
 """
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
+from infra.package import authorities
 from infra.package.bytecode import how_to_get_it
 from infra.package.folder import ROOT, Package, make_package
 from infra.package.sam import agree, architecture_of, deployed_architecture
 from infra.package.target import Architecture, PackageError
+from infra.package.wheels import install_wheels
 
 
 def main() -> int:
-    """Build one package and print a summary."""
+    """Build one package and print a summary, or renew the list of certificate authorities."""
     arguments = _parse()
     try:
+        if arguments.command == "authorities":
+            _list_authorities()
+            return 0
         package = make_package(
             arguments.into, _architecture(arguments), bytecode=not arguments.no_bytecode
         )
@@ -41,7 +47,17 @@ def _parse() -> argparse.Namespace:
     sam = commands.add_parser("sam", help="build it for `sam build`")
     sam.add_argument("into", type=Path, help="SAM's ARTIFACTS_DIR")
     sam.add_argument("architecture", type=Architecture, choices=list(Architecture), nargs="?")
+    commands.add_parser("authorities", help="list those of the locked certifi, for `make lock`")
     return parser.parse_args()
+
+
+def _list_authorities() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        installed = Path(scratch, "installed")
+        install_wheels(
+            ROOT / "requirements.txt", Architecture.ARM64, installed, ROOT / "build" / "pip"
+        )
+        authorities.write_list(installed / authorities.CERTIFI)
 
 
 def _architecture(arguments: argparse.Namespace) -> Architecture:

@@ -1,5 +1,7 @@
 """Assembles a package: cached dependencies, the functions' source, bytecode, fixed dates.
 
+The dependencies include the folder of certificate authorities, which is made from certifi's file.
+
 Dependencies are cached in `build/dependencies/`, so that a build after an edit of `handler/` takes
 a second and needs no network.
 """
@@ -11,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.package import authorities
 from infra.package.bytecode import compile_modules, describe, find_python
 from infra.package.kept import make_once
 from infra.package.target import Architecture, PackageError
@@ -99,6 +102,7 @@ def _own_names(source: Path, dependencies: Path) -> list[str]:
         **dict.fromkeys(_RUNTIME_MODULES, "the module {} of Lambda's runtime"),
         **{_module_name(path.name): "the dependency {}" for path in dependencies.iterdir()},
         **dict.fromkeys(sys.stdlib_module_names, "Python's own module {}"),
+        authorities.FOLDER: "the folder {} of certificate authorities",
     }
     for name in names:
         module = _module_name(name)
@@ -118,11 +122,14 @@ def _dependencies(
 ) -> Path:
     """Return the folder of the installed and compiled dependencies, from the cache if possible."""
     compiled_by = f"python{describe(python)}" if python else "source"
-    files = [requirements, *sorted(Path(__file__).parent.glob("*.py"))]
+    files = [requirements, authorities.LIST, *sorted(Path(__file__).parent.glob("*.py"))]
     recipe = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
     def install(folder: Path) -> None:
         install_wheels(requirements, architecture, folder, pip_home=cache / "pip")
+        bundle = folder / authorities.CERTIFI
+        if bundle.exists():
+            authorities.make_folder(bundle, folder / authorities.FOLDER)
         if python:
             compile_modules(python, folder)
 

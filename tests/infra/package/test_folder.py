@@ -52,7 +52,7 @@ def test_contains_the_source_and_the_locked_distributions_and_nothing_else(
     assert {normalized(name.split("-")[0]) for name in metadata} == locked_names()
     own = {path.name for path in sample_source.iterdir()}
     assert own <= names
-    for name in names - own - metadata - {"__pycache__"}:
+    for name in names - own - metadata - {"__pycache__", "ca"}:
         owners = distributions[name.removesuffix(".py")]
         assert {normalized(owner) for owner in owners} <= locked_names(), name
 
@@ -168,6 +168,7 @@ def test_refuses_a_module_that_does_not_compile(
         ("typing_extensions.py", "the dependency typing_extensions"),
         ("typing_extensions/data.txt", "the dependency typing_extensions"),
         ("botocore.py", "the module botocore of Lambda's runtime"),
+        ("ca/company.pem", "the folder ca of certificate authorities"),
     ],
 )
 def test_refuses_a_module_that_hides_another(
