@@ -409,8 +409,10 @@ class GitLabAPI:
             params: `None` values are left out; `True` and `False` are written as in JSON. A list is
                 written as GitLab reads it: "iids[]=1&iids[]=2".
         """
-        plain = "://" not in url and "/." not in url
-        url = self.api_url + url.lstrip("/") if plain else urljoin(self.api_url, url.lstrip("/"))
+        if "/." in url or ("://" in url and not url.startswith(self.api_url)):
+            url = urljoin(self.api_url, url.lstrip("/"))
+        elif "://" not in url:
+            url = self.api_url + url.lstrip("/")
         added = [pair for name, value in (params or {}).items() for pair in _pairs(name, value)]
         if not added:
             return url

@@ -27,6 +27,9 @@ logger = logging.getLogger("gidgetlambda")
 # Libraries whose lines repeat those of the reporter.
 NOISY_LIBRARIES = ("httpcore", "httpx", "mangum")
 
+# The last three are set by formatters of other handlers, and by Python 3.12 and later.
+STANDARD_KEYS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
+
 UNSENT_BODY_LIMIT = 1000  # characters
 TOKEN_DAYS = 14  # the threshold of TokenAlarm in template.yaml
 
@@ -213,9 +216,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _extra_keys(record: logging.LogRecord) -> list[str]:
-    # The last three are set by formatters of other handlers, and by Python 3.12 and later.
-    standard = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
-    return [key for key in record.__dict__ if key not in standard]
+    return [key for key in record.__dict__ if key not in STANDARD_KEYS]
 
 
 def _milliseconds_since(started: float) -> float:

@@ -8,6 +8,7 @@ https://docs.gitlab.com/api/rest/
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import math
@@ -59,6 +60,10 @@ UP = re.compile(r"(?:^|[/\\])\s*\.\s*\.")
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
+# Each run of a handler has a sender of its own, for the same instance.
+_parse_once = functools.lru_cache(maxsize=8)(httpx.URL)
+
+
 class Sender:
     """Sends requests to one GitLab.
 
@@ -90,7 +95,7 @@ class Sender:
         response_limit: int = RESPONSE_LIMIT,
     ) -> None:
         self._client = client
-        self._instance = httpx.URL(base_url)
+        self._instance = _parse_once(base_url)
         self._access_token = access_token
         self._response_limit = response_limit
         self._sleep = sleep
@@ -287,7 +292,6 @@ class Sender:
     async def _read(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
         """Return an answer with its decoded body."""
         headers = response.headers
-        shown = f"{request.method} {without_secrets(request.url)}"
         try:
             decoder = Decoder(headers.get("content-encoding", ""), self._response_limit)
             stream = cast("httpx.AsyncByteStream", response.stream)
@@ -295,9 +299,9 @@ class Sender:
                 decoder.feed(part)
             body = decoder.result()
         except Exceeded:
-            raise ResponseTooLarge(shown, self._response_limit) from None
+            raise ResponseTooLarge(_shown(request), self._response_limit) from None
         except ValueError as error:
-            raise GitLabBroken(response.status_code, f"{shown}: {error}") from None
+            raise GitLabBroken(response.status_code, f"{_shown(request)}: {error}") from None
         headers.pop("content-encoding", None)
         return httpx.Response(
             response.status_code,
@@ -338,6 +342,10 @@ def without_secrets(url: httpx.URL) -> httpx.URL:
     return url.copy_with(userinfo=b"", query=None, fragment=None)
 
 
+def _shown(request: httpx.Request) -> str:
+    return f"{request.method} {without_secrets(request.url)}"
+
+
 def _failure(request: httpx.Request, error: Exception) -> str:
     """Describe a request without an answer, and the reason."""
     if (step := TIMED_STEPS.get(type(error))) is not None:
@@ -346,7 +354,7 @@ def _failure(request: httpx.Request, error: Exception) -> str:
         reason = f"no {missing} within {seconds:g} s"
     else:
         reason = str(error) or "the connection broke"
-    return f"{request.method} {without_secrets(request.url)}: {reason}"
+    return f"{_shown(request)}: {reason}"
 
 
 def _may_repeat(error: httpx.TransportError, *, writes: bool) -> bool:
@@ -356,13 +364,12 @@ def _may_repeat(error: httpx.TransportError, *, writes: bool) -> bool:
 
 def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) -> float | None:
     """Return the number of seconds until the request is repeated; `None` if it is not."""
-    requested = retry_after(response.headers, now=time.time())
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return requested
+    limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     passing = response.status_code in PASSING and not writes
-    if passing or _is_resource_lock(response):
-        return pause if requested is None else requested
-    return None
+    if not (limited or passing or _is_resource_lock(response)):
+        return None
+    requested = retry_after(response.headers, now=time.time())
+    return pause if requested is None and not limited else requested
 
 
 def _is_decision(response: httpx.Response) -> bool:

@@ -14,6 +14,8 @@ import httpx
 from .errors import GitLabException
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .gitlab import GitLabAPI
     from .logs import Reporter
 
@@ -32,14 +34,14 @@ class TokenCheck:
         self._reporter = reporter
         self._checked: datetime.date | None = None
 
-    async def run(self, gl: GitLabAPI, *, time_limit: float) -> None:
+    async def run(self, gitlab: Callable[[], GitLabAPI], *, time_limit: float) -> None:
         """Check the token, unless that was done today (UTC).
 
         Some tokens may not ask, some do not expire, and old instances do not know the endpoint:
         then nothing is reported until the next day.
 
         Args:
-            gl: Sends the request.
+            gitlab: Returns what sends the request.
             time_limit: The time that the check may take, in seconds; at most 2 count.
         """
         today = datetime.datetime.now(datetime.UTC).date()
@@ -48,7 +50,7 @@ class TokenCheck:
         self._checked = today
         try:
             async with asyncio.timeout(min(time_limit, TIME_LIMIT)):
-                token = await gl.getitem("/personal_access_tokens/self")
+                token = await gitlab().getitem("/personal_access_tokens/self")
         except (GitLabException, httpx.RequestError, TimeoutError):
             return
         expires = _expiry(token)

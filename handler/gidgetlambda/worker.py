@@ -108,11 +108,12 @@ class Worker:
             The outcomes by the names of the handlers.
         """
         end = time.monotonic() + self._time_limit + INLINE_SPARE_TIME
-        runs = (
+        runs = [
             self._run_reported(_copy(event) if number else event, evaluation, end)
             for number, evaluation in enumerate(evaluations)
-        )
-        outcomes = await asyncio.gather(*runs)
+        ]
+        # `gather` makes an asyncio task of each; one run needs none.
+        outcomes = [await runs[0]] if len(runs) == 1 else await asyncio.gather(*runs)
         await self.check_token(end - time.monotonic())
         names = (evaluation.handler for evaluation in evaluations)
         return dict(zip(names, outcomes, strict=True))
@@ -169,10 +170,11 @@ class Worker:
             time_limit: The time that the check may take, in seconds.
         """
         if self._account is not None:
-            await self._token_check.run(self._gitlab(), time_limit=time_limit)
+            await self._token_check.run(self._gitlab, time_limit=time_limit)
 
     async def _run_reported(self, event: Event, evaluation: Evaluation, end: float) -> Outcome:
         started = time.monotonic()
+        cancellation: asyncio.CancelledError | None = None
         try:
             outcome = await self.run(
                 event,
@@ -182,7 +184,7 @@ class Worker:
                 request_timeout=INLINE_REQUEST_TIMEOUT,
             )
         except asyncio.CancelledError as cancelled:
-            # All runs were cancelled together; `gather` raises it.
+            cancellation = cancelled
             outcome = Outcome("failed", "it was cancelled", cancelled)
         error = outcome.error
         if isinstance(error, TryAgain):
@@ -194,6 +196,8 @@ class Worker:
             await self._failures.call(
                 event, evaluation.handler, error, time_limit=left, reporter=self._reporter
             )
+        if cancellation is not None:
+            raise cancellation
         return outcome
 
     async def _run_in_time(

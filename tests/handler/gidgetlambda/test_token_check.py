@@ -56,7 +56,7 @@ async def test_reports_the_days_that_are_left(
     given: Any, days_left: list[int], warns: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     checked, gitlab = CheckedToken(), ScriptedGitLab(given)
-    await checked.check.run(gitlab.api(), time_limit=0.6)
+    await checked.check.run(gitlab.api, time_limit=0.6)
     assert checked.days_left == days_left
     assert {request.url.path for request in gitlab.requests} == {
         "/api/v4/personal_access_tokens/self"
@@ -67,8 +67,8 @@ async def test_reports_the_days_that_are_left(
 async def test_checks_once_a_day_and_only_with_enough_time() -> None:
     checked, gitlab = CheckedToken(), ScriptedGitLab(answer(data={"expires_at": in_days(20)}))
     for time_limit, requests in ((0.4, 0), (10.0, 1), (10.0, 1)):
-        await checked.check.run(gitlab.api(), time_limit=time_limit)
+        await checked.check.run(gitlab.api, time_limit=time_limit)
         assert len(gitlab.requests) == requests
     checked.check._checked = datetime.date(2026, 1, 1)
-    await checked.check.run(gitlab.api(), time_limit=10.0)
+    await checked.check.run(gitlab.api, time_limit=10.0)
     assert checked.days_left == [20, 20]
