@@ -22,7 +22,7 @@ from . import notes, quoting, settings
 from .errors import BadRequest, GitLabException, HTTPException, NoTarget, RateLimitExceeded
 from .rate_limit import RateLimit
 from .response import create_headers, decipher_graphql_response, decipher_response
-from .sender import RESPONSE_LIMIT, Sender, without_secrets
+from .sender import RESPONSE_LIMIT, CompleteResponse, Sender, without_secrets
 
 if TYPE_CHECKING:
     from .account import Account
@@ -513,12 +513,13 @@ class GitLabAPI:
         headers["content-type"] = "application/json; charset=utf-8"
         return headers, json.dumps(data).encode()
 
-    def _remember(self, cache: Cache, url: str, response: httpx.Response) -> None:
+    def _remember(self, cache: Cache, url: str, response: CompleteResponse) -> None:
         """Keep an answer that GitLab can confirm, and no more than `CACHED_ANSWERS`."""
         names = {"if-none-match": "etag", "if-modified-since": "last-modified"}
         headers = response.headers
         confirming = {name: headers[of] for name, of in names.items() if of in headers}
-        if not confirming or len(response.content) > CACHED_BYTES or not response.is_success:
+        fits = len(response.content) <= CACHED_BYTES
+        if not confirming or not fits or response.status_code != HTTPStatus.OK:
             return
         kept = {name: headers[name] for name in ("content-type", "link") if name in headers}
         cache[url] = confirming, kept, response.content

@@ -117,13 +117,15 @@ class GitLabBot:
             kwargs: Further settings of `uvicorn.run`.
 
         Raises:
-            ModuleNotFoundError: Uvicorn, which the Lambda package does not contain, is missing.
+            ModuleNotFoundError: Uvicorn is missing. The extra `server` installs it; the Lambda
+                package does not contain it.
         """
         try:
             import uvicorn
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                "bot.run() needs uvicorn: python -m pip install 'uvicorn[standard]'"
+                "bot.run() needs uvicorn, which gidgetlambda's extra 'server' installs: "
+                "python -m pip install 'uvicorn[standard]'"
             ) from error
         if not logging.getLogger().handlers:
             terminal = logging.StreamHandler()

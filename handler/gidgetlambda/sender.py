@@ -16,6 +16,7 @@ import re
 import time
 import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
@@ -58,6 +59,25 @@ HOST = re.compile(rb"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[1-5]?\d{1,4}|:6[0-5]\d{3})?
 # Some servers take a backslash for a slash, and remove what follows a semicolon.
 UP = re.compile(r"(?:^|[/\\])\s*\.\s*\.")
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteResponse:
+    """GitLab's answer, with its whole body.
+
+    Attributes:
+        status_code: The HTTP status.
+        headers: The headers.
+        content: The decoded body.
+        url: The URL that answered.
+        peer: The address that answered, if it is known.
+    """
+
+    status_code: int
+    headers: httpx.Headers
+    content: bytes
+    url: httpx.URL
+    peer: str | None = None
 
 
 # Each run of a handler has a sender of its own, for the same instance.
@@ -122,7 +142,7 @@ class Sender:
         body: bytes,
         *,
         writes: bool | None = None,
-    ) -> httpx.Response:
+    ) -> CompleteResponse:
         """Send a request, and repeat it within 5 s after a passing failure.
 
         A write is repeated only if GitLab certainly did not act on it. The last answer counts: a
@@ -164,7 +184,7 @@ class Sender:
             await self._sleep(pause)
         raise AssertionError("unreachable")
 
-    def describe(self, method: str, url: str, response: httpx.Response) -> str:
+    def describe(self, method: str, url: str, response: CompleteResponse) -> str:
         """Describe an answered request and its redirection, for an error message."""
         request = f"{method} {without_secrets(httpx.URL(url))}"
         if response.url != httpx.URL(url):
@@ -173,7 +193,7 @@ class Sender:
 
     async def _follow(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, writes: bool
-    ) -> httpx.Response:
+    ) -> CompleteResponse:
         """Send a request; follow the redirects of a GET or HEAD."""
         target = httpx.URL(url)
         response = await self._send_once(method, target, headers, body, writes=writes)
@@ -186,7 +206,7 @@ class Sender:
             response = await self._send_once(method, target, headers, body, writes=writes)
         return response
 
-    def _redirected(self, url: httpx.URL, location: str, response: httpx.Response) -> httpx.URL:
+    def _redirected(self, url: httpx.URL, location: str, response: CompleteResponse) -> httpx.URL:
         """Return the URL that GitLab redirects to.
 
         Raises:
@@ -210,11 +230,9 @@ class Sender:
             raise AddressRefused(f"{shown} redirects to {target.host}, which GitLab may not choose")
         return target
 
-    def _is_private(self, response: httpx.Response) -> bool:
+    def _is_private(self, response: CompleteResponse) -> bool:
         """Return whether GitLab has a private address, as the connection of its answer shows."""
-        stream = response.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
-        own = literal(str(peer[0]).partition("%")[0] if peer else self._instance.host)
+        own = literal(response.peer.partition("%")[0] if response.peer else self._instance.host)
         return own is not None and is_private(own)
 
     async def _send_once(
@@ -225,7 +243,7 @@ class Sender:
         body: bytes,
         *,
         writes: bool,
-    ) -> httpx.Response:
+    ) -> CompleteResponse:
         if self.closed:
             # A handler that repeats its requests regardless must not occupy the event loop.
             await asyncio.sleep(CLOSED_PAUSE)
@@ -274,7 +292,7 @@ class Sender:
             return await self._client.send(request, stream=True, follow_redirects=False)
         return await self._client.handle_async_request(request)
 
-    async def _answer(self, request: httpx.Request, limit: float | None) -> httpx.Response:
+    async def _answer(self, request: httpx.Request, limit: float | None) -> CompleteResponse:
         """Return the answer to a request; name the request in the error if none comes."""
         try:
             # httpx limits each step, and a slow answer has many.
@@ -289,27 +307,22 @@ class Sender:
         except httpx.TransportError as error:
             raise type(error)(_failure(request, error), request=request) from error
 
-    async def _read(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Return an answer with its decoded body."""
+    async def _read(self, request: httpx.Request, response: httpx.Response) -> CompleteResponse:
+        """Read the body of an answer, and decode it."""
         headers = response.headers
         try:
             decoder = Decoder(headers.get("content-encoding", ""), self._response_limit)
-            stream = cast("httpx.AsyncByteStream", response.stream)
-            async for part in stream:
+            async for part in cast("httpx.AsyncByteStream", response.stream):
                 decoder.feed(part)
             body = decoder.result()
         except Exceeded:
             raise ResponseTooLarge(_shown(request), self._response_limit) from None
         except ValueError as error:
             raise GitLabBroken(response.status_code, f"{_shown(request)}: {error}") from None
-        headers.pop("content-encoding", None)
-        return httpx.Response(
-            response.status_code,
-            headers=headers,
-            content=body,
-            request=request,
-            extensions=response.extensions,
-        )
+        stream = response.extensions.get("network_stream")
+        address = stream.get_extra_info("server_addr") if stream is not None else None
+        peer = str(address[0]) if address else None
+        return CompleteResponse(response.status_code, headers, body, request.url, peer)
 
     def _time_limit(self) -> float | None:
         """Return the time that a request may take now, in seconds."""
@@ -362,7 +375,7 @@ def _may_repeat(error: httpx.TransportError, *, writes: bool) -> bool:
     return isinstance(error, NEVER_SENT) or (not writes and isinstance(error, DROPPED))
 
 
-def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) -> float | None:
+def _requested_pause(response: CompleteResponse, pause: float, *, writes: bool) -> float | None:
     """Return the number of seconds until the request is repeated; `None` if it is not."""
     limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     passing = response.status_code in PASSING and not writes
@@ -372,30 +385,28 @@ def _requested_pause(response: httpx.Response, pause: float, *, writes: bool) ->
     return pause if requested is None and not limited else requested
 
 
-def _is_decision(response: httpx.Response) -> bool:
+def _is_decision(response: CompleteResponse) -> bool:
     """Return whether GitLab judged the request, rather than put it off."""
     postponed = response.status_code in POSTPONED or _is_resource_lock(response)
     return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and not postponed
 
 
-def _is_resource_lock(response: httpx.Response) -> bool:
+def _is_resource_lock(response: CompleteResponse) -> bool:
     """Return whether GitLab rolled back, because another request changed the same thing."""
     return response.status_code == HTTPStatus.CONFLICT and b"Resource lock" in response.content
 
 
-def _unsent_answer(method: str, url: str, body: bytes) -> httpx.Response:
+def _unsent_answer(method: str, url: str, body: bytes) -> CompleteResponse:
     """Return the answer to a write that was not sent: its own data, if that is a JSON object."""
-    request = httpx.Request(method, url)
     if method == "DELETE":
-        return httpx.Response(HTTPStatus.NO_CONTENT, request=request)
-    data = json.loads(body) if body else None
-    return httpx.Response(
-        HTTPStatus.OK, json=data if isinstance(data, dict) else {}, request=request
-    )
+        return CompleteResponse(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", httpx.URL(url))
+    is_object = isinstance(json.loads(body or b"null"), dict)
+    headers = httpx.Headers({"content-type": "application/json"})
+    return CompleteResponse(HTTPStatus.OK, headers, body if is_object else b"{}", httpx.URL(url))
 
 
-def _last_answer(method: str, response: httpx.Response, *, repeated: bool) -> httpx.Response:
+def _last_answer(method: str, response: CompleteResponse, *, repeated: bool) -> CompleteResponse:
     gone = response.status_code == HTTPStatus.NOT_FOUND
     if method == "DELETE" and repeated and gone:
-        return httpx.Response(HTTPStatus.NO_CONTENT, request=response.request)
+        return CompleteResponse(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", response.url)
     return response

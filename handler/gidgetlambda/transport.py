@@ -1,4 +1,4 @@
-"""Transport: HTTP over httpcore's connection pool, without httpx's detour through anyio.
+"""Transport: HTTP over httpcore's connections, without httpx's detour through anyio.
 
 It behaves like `httpx.AsyncHTTPTransport` and raises the same exceptions, because they decide
 whether a request may be repeated. It reads nothing from the environment, and keeps no cookies.
@@ -8,25 +8,25 @@ https://www.python-httpx.org/advanced/transports/
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
 
 from .network import Network
+from .pool import Pool
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from .proxies import Proxies
 
 FAILURES = (
     *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
-    *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
+    httpcore.ProxyError,
 )
-CONNECTIONS = 100
-IDLE_CONNECTIONS = 20
 # Seconds that an idle connection is kept: shorter than the servers' usual 60.
 KEEP_ALIVE = 30.0
 
@@ -46,11 +46,15 @@ class Transport(httpx.AsyncBaseTransport):
         self._ssl_context = ssl_context
         self._proxies = proxies
         self._network = Network({*trusted, *proxies.hosts})
-        self._pools: dict[str | None, httpcore.AsyncConnectionPool] = {}
+        self._pools: dict[str | None, Pool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; return the answer before its body is read."""
         url = request.url
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(
+                f"the URL's scheme is {url.scheme!r}, not https or http"
+            )
         sent = httpcore.Request(
             request.method,
             httpcore.URL(
@@ -60,14 +64,15 @@ class Transport(httpx.AsyncBaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
+        pool = self._pool(url)
         try:
-            response = await self._pool(url).handle_async_request(sent)
+            response, connection = await pool.send(sent)
         except FAILURES as error:
             raise _of_httpx(error) from error
         return httpx.Response(
             response.status,
             headers=response.headers,
-            stream=Body(response.stream),
+            stream=Body(response.stream, partial(pool.put_back, connection)),
             extensions=response.extensions,
         )
 
@@ -76,18 +81,17 @@ class Transport(httpx.AsyncBaseTransport):
         for pool in self._pools.values():
             await pool.aclose()
 
-    def _pool(self, url: httpx.URL) -> httpcore.AsyncConnectionPool:
+    def _pool(self, url: httpx.URL) -> Pool:
         proxy = self._proxies.for_host(url.scheme, url.host, url.port)
         pool = self._pools.get(proxy)
         if pool is None:
-            pool = self._pools[proxy] = self._new_pool(proxy)
+            pool = self._pools[proxy] = Pool(self._connections(proxy).create_connection)
         return pool
 
-    def _new_pool(self, proxy: str | None) -> httpcore.AsyncConnectionPool:
+    def _connections(self, proxy: str | None) -> httpcore.AsyncConnectionPool:
+        """Return what makes the connections, directly or through a proxy."""
         options: dict[str, Any] = {
             "ssl_context": self._ssl_context,
-            "max_connections": CONNECTIONS,
-            "max_keepalive_connections": IDLE_CONNECTIONS,
             "keepalive_expiry": KEEP_ALIVE,
             "network_backend": self._network,
         }
@@ -102,10 +106,17 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class Body(httpx.AsyncByteStream):
-    """The body of an answer, as it arrives."""
+    """The body of an answer, as it arrives.
 
-    def __init__(self, stream: Any) -> None:
+    Args:
+        stream: The body.
+        put_back: Puts its connection back.
+    """
+
+    def __init__(self, stream: Any, put_back: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
+        self._put_back = put_back
+        self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -116,7 +127,12 @@ class Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """End the answer, whether its body was read or not."""
-        await self._stream.aclose()
+        if not self._closed:
+            self._closed = True
+            try:
+                await self._stream.aclose()
+            finally:
+                await self._put_back()
 
 
 def _of_httpx(error: Exception) -> Exception:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gidgetlambda import GitLabBroken, RedirectionException, ResponseTooLarge
 from gidgetlambda.errors import AddressRefused
-from gidgetlambda.sender import Sender
+from gidgetlambda.sender import CompleteResponse, Sender
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.faults import Exchange, Faults, silent
@@ -48,7 +48,7 @@ class UnhurriedSender(Sender):
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def request(self, method: str = "GET", url: str = URL) -> httpx.Response:
+    async def request(self, method: str = "GET", url: str = URL) -> CompleteResponse:
         return await self.send(method, url, {}, b"")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trustme
+from gidgetlambda import pool
 from gidgetlambda.errors import AddressRefused
 from gidgetlambda.proxies import Proxies, parse_exclusions
 from gidgetlambda.sender import DROPPED
@@ -26,6 +27,12 @@ pytestmark = pytest.mark.anyio
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LARGE = b"x" * 3_000_000
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run each test on both event loops: the extra `server` contains uvloop."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +51,13 @@ def ssl_context(authority: trustme.CA) -> ssl.SSLContext:
 async def listening(peer: Any, authority: trustme.CA | None = None) -> AsyncIterator[str]:
     """Yield the URL of a server that handles each connection by a function."""
     connections: set[asyncio.Task[None]] = set()
+    transports: list[asyncio.WriteTransport] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
+        transports.append(writer.transport)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await peer(reader, writer)
         writer.close()
@@ -64,6 +73,9 @@ async def listening(peer: Any, authority: trustme.CA | None = None) -> AsyncIter
     finally:
         server.close()
         await asyncio.gather(*connections)
+        for transport in transports:
+            transport.abort()
+        await asyncio.sleep(0)
 
 
 def ours(ssl_context: ssl.SSLContext, proxies: Proxies | None = None) -> Transport:
@@ -168,7 +180,7 @@ async def test_ends_as_httpx_own_transport(
         for transport in (httpx.AsyncHTTPTransport(verify=ssl_context), ours(ssl_context)):
             async with transport:
                 ends.append(await outcome(transport, request_to(url, body, 0.1)))
-    if peer in ("closes at once", "resets at once"):
+    if peer in ("closes at once", "resets at once", "closes without an answer"):
         # The peer's packet races with the request: both mean that the connection was dropped.
         assert set(ends) <= set(DROPPED)
     else:
@@ -189,7 +201,7 @@ async def test_connects_as_httpx_own_transport(
         urls = {
             "http://127.0.0.1:1/": 5.0,
             f"http://{'a' * 70}.invalid/": 5.0,
-            plain.replace("http:", "https:"): 5.0,
+            plain.replace("http:", "https:"): 0.2,
             untrusted: 5.0,
             silent.replace("http:", "https:"): 0.1,
             "ftp://127.0.0.1/": 5.0,
@@ -200,6 +212,7 @@ async def test_connects_as_httpx_own_transport(
                 async with transport:
                     ends.append(await outcome(transport, request_to(url, b"", seconds)))
             assert ends[1] == ends[0], url
+    await asyncio.sleep(0.1)
     gc.collect()
 
 
@@ -246,6 +259,40 @@ async def test_notices_a_closed_connection_although_the_event_loop_did_not_run(
             closed.clear()
     thread.join()
     server.close()
+
+
+async def test_waits_for_a_free_connection(
+    ssl_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CONNECTIONS", 1)
+    async with listening(answers) as url, ours(ssl_context) as transport:
+        unread = await transport.handle_async_request(request_to(url))
+        waiting = request_to(url, pool=0.05)
+        assert await outcome(transport, waiting) is httpx.PoolTimeout
+        await unread.aclose()
+        await unread.aclose()  # harmless
+        assert await outcome(transport, waiting) == (200, b"ok")
+        assert await outcome(transport, request_to("http://127.0.0.1:1/")) is httpx.ConnectError
+        assert await outcome(transport, waiting) == (200, b"ok")
+
+
+@pytest.mark.parametrize("idle", [0, 2])
+async def test_keeps_a_number_of_idle_connections(
+    idle: int, ssl_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE_CONNECTIONS", idle)
+    ports = []
+
+    async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ports.append(writer.get_extra_info("peername")[1])
+        for _ in range(2):
+            await answers(reader, writer)
+
+    async with listening(twice) as url, ours(ssl_context) as transport:
+        for _ in range(2):
+            requests = [outcome(transport, request_to(url)) for _ in range(3)]
+            assert await asyncio.gather(*requests) == [(200, b"ok")] * 3
+    assert len(ports) == 6 - idle
 
 
 async def test_sends_head_and_body_at_once(ssl_context: ssl.SSLContext) -> None:
