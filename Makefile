@@ -73,8 +73,8 @@ format: $(INSTALLED) ## format the code, and fix style where this is safe
 fuzz: $(INSTALLED) ## send FUZZ_EXAMPLES (100000) hostile deliveries to the bot
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest tests/fuzz
 
-bench: $(INSTALLED) ## measure start, latency, throughput, size and memory
-	@$(PYTHON) -m tests.benchmarks
+bench: $(INSTALLED) ## measure speed, size and memory (AGAINST=COMMIT: compare with a commit)
+	@$(PYTHON) -m tests.benchmarks $(if $(AGAINST),--against $(AGAINST))
 
 soak: $(INSTALLED) ## send 10,000 deliveries through faults; fail if one is lost or handled twice
 	@$(PYTHON) -m tests.soak

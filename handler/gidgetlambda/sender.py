@@ -16,7 +16,6 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
@@ -61,7 +60,6 @@ UP = re.compile(r"(?:^|[/\\])\s*\.\s*\.")
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
-@dataclass(frozen=True, slots=True)
 class CompleteResponse:
     """GitLab's answer, with its whole body.
 
@@ -73,11 +71,19 @@ class CompleteResponse:
         peer: The address that answered, if it is known.
     """
 
-    status_code: int
-    headers: httpx.Headers
-    content: bytes
-    url: httpx.URL
-    peer: str | None = None
+    def __init__(
+        self,
+        status_code: int,
+        headers: httpx.Headers,
+        content: bytes,
+        url: httpx.URL,
+        peer: str | None = None,
+    ) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.content = content
+        self.url = url
+        self.peer = peer
 
 
 # Each run of a handler has a sender of its own, for the same instance.

@@ -13,6 +13,8 @@ from .packages import HELLO, RECEIVE, WORK, DeployedFunction
 from .report import Goal, show, times
 
 if TYPE_CHECKING:
+    from infra.package import Package
+
     from .packages import Packages
 
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo"
@@ -24,6 +26,7 @@ WORKING = {
     "PARKED_QUEUE_URL": QUEUE_URL,
     "METRICS_NAMESPACE": "benchmark",
 }
+EARLIER = ", earlier commit"
 HELLO_WORLD, HELLO_SOURCES = "hello world", "hello world without bytecode"
 
 
@@ -75,7 +78,14 @@ def measure(packages: Packages, rounds: int) -> None:
             for name, start in starts.items()
         ],
         notes=f"{rounds} starts of each, in turns, compared with the hello world built alike.",
-        goals=[Goal(f"{name} to hello world", ratios[name], 1.15) for name in list(starts)[:2]],
+        goals=[
+            *(Goal(f"{name} to hello world", ratios[name], 1.15) for name in list(starts)[:2]),
+            *(
+                Goal(f"{name} to the earlier commit", medians[name] / earlier, 1.05)
+                for name in list(starts)[:3]
+                if (earlier := medians.get(f"{name}{EARLIER}"))
+            ),
+        ],
     )
 
 
@@ -83,10 +93,10 @@ def _starts(packages: Packages) -> dict[str, ColdStart]:
     ignored = delivery(ignored_body())
     ours, sources = packages.ours, packages.ours_without_bytecode
     greeter, greeter_sources = packages.hello, packages.hello_without_bytecode
+    earlier = _functions(packages.earlier, ignored) if packages.earlier else {}
     return {
-        "receive": ColdStart(DeployedFunction(ours, RECEIVE, INLINE), ignored),
-        "receive with a queue": ColdStart(DeployedFunction(ours, RECEIVE, RECEIVING), ignored),
-        "work": ColdStart(DeployedFunction(ours, WORK, WORKING), {"Records": []}),
+        **_functions(ours, ignored),
+        **{f"{name}{EARLIER}": start for name, start in earlier.items()},
         HELLO_WORLD: ColdStart(DeployedFunction(greeter, HELLO, {}), ignored),
         "receive without bytecode": ColdStart(
             DeployedFunction(sources, RECEIVE, INLINE), ignored, HELLO_SOURCES
@@ -94,4 +104,12 @@ def _starts(packages: Packages) -> dict[str, ColdStart]:
         HELLO_SOURCES: ColdStart(
             DeployedFunction(greeter_sources, HELLO, {}), ignored, HELLO_SOURCES
         ),
+    }
+
+
+def _functions(package: Package, ignored: Any) -> dict[str, ColdStart]:
+    return {
+        "receive": ColdStart(DeployedFunction(package, RECEIVE, INLINE), ignored),
+        "receive with a queue": ColdStart(DeployedFunction(package, RECEIVE, RECEIVING), ignored),
+        "work": ColdStart(DeployedFunction(package, WORK, WORKING), {"Records": []}),
     }
