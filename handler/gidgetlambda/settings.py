@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 from .delivery import Credentials, signing_key
 from .errors import SettingsError
-from .proxies import Proxies, parse_exclusions, parse_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .proxies import Proxies
 
 T = TypeVar("T")
 
@@ -352,6 +353,9 @@ def _connections(
 
 
 def _proxies(env: _Reader) -> Proxies:
+    # Imported here: a cold start does not pay for it.
+    from .proxies import Proxies, parse_exclusions, parse_proxy
+
     every = env.read_proxy("ALL_PROXY", parse_proxy)
     # A CGI server passes a request's header "Proxy" as HTTP_PROXY.
     name = "http_proxy" if env.text("REQUEST_METHOD") else "HTTP_PROXY"
