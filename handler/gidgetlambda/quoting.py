@@ -11,7 +11,9 @@ import re
 from . import markers
 
 # White space and printable characters remain.
-CONTROL = dict.fromkeys((*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029))
+CONTROL: dict[int, None] = dict.fromkeys(
+    (*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+)
 
 
 def quote(text: str) -> str:
