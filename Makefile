@@ -70,7 +70,7 @@ format: $(INSTALLED) ## format the code, and fix style where this is safe
 	@$(PYTHON) -m ruff format --quiet .
 	@$(PYTHON) -m ruff check --fix .; status=$$?; $(PYTHON) -m ruff format . && exit $$status
 
-fuzz: $(INSTALLED) ## send FUZZ_EXAMPLES (100000) hostile deliveries to the bot
+fuzz: $(INSTALLED) ## generate FUZZ_EXAMPLES (100000) hostile deliveries and answers
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON) -m pytest tests/fuzz
 
 bench: $(INSTALLED) ## measure speed, size and memory (AGAINST=COMMIT: compare with a commit)

@@ -35,6 +35,7 @@ PAUSES = (10.0, 30.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR)
 RATE_LIMIT_PAUSE = MINUTE
 STRETCH = 8  # a pause of an outage or a rate limit is at least this part of the age
 LONGEST_STRETCHED_PAUSE = 40 * MINUTE  # unless GitLab asks for more
+LONGEST_PAUSE = 12 * HOUR - MINUTE  # SQS allows no more; GitLab may ask for it
 UNANSWERED_WRITE_PAUSE = 90.0
 NOT_YET_CONSISTENT = MINUTE
 DEPLOYMENT = 10 * MINUTE
@@ -68,9 +69,10 @@ def pause(error: BaseException, tried: Try) -> float | None:
     if tried.age >= LAST_AGE or tried.tries >= LAST_TRIES:
         return None
     seconds = _pause(error, tried)
-    if seconds is not None and tried.unanswered_write:
-        return max(seconds, UNANSWERED_WRITE_PAUSE)
-    return seconds
+    if seconds is None:
+        return None
+    shortest = UNANSWERED_WRITE_PAUSE if tried.unanswered_write else 0.0
+    return min(max(seconds, shortest), LONGEST_PAUSE)
 
 
 def _pause(error: BaseException, tried: Try) -> float | None:
