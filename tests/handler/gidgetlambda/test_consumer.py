@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -436,15 +437,28 @@ def test_a_message_that_is_not_a_task_is_retried_and_parked_unchanged(
     assert metrics(capsys) == ["Parked"]
 
 
-def test_a_task_waits_while_settings_are_missing(
-    queued: QueuedBot, issue: Issue, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GL_ACCESS_TOKEN", ""),
+        ("ALL_PROXY", "socks5://proxy.example.com:1080"),
+        ("HTTPS_PROXY", "http://["),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+    ],
+)
+def test_a_task_waits_while_a_setting_is_missing_or_malformed(
+    queued: QueuedBot, issue: Issue, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.delenv("GL_ACCESS_TOKEN")
+    right = os.environ.get(name)
+    monkeypatch.setenv(name, value)
     queued.queue(queued.handle(comments), issue)
     with pytest.raises(TimeoutError):
-        queued.settle(within=10 * DAY)
+        queued.settle(within=HOUR)
 
-    monkeypatch.setenv("GL_ACCESS_TOKEN", BOT_TOKEN)
+    if right is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, right)
     queued.settle(within=DAY)
     assert texts_on(issue) == ["Hello"]
     assert queued.parked == []

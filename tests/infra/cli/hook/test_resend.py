@@ -251,6 +251,22 @@ def test_explains_an_unreachable_gitlab(run: Run, sandbox: Sandbox) -> None:
     assert "GitLab cannot be reached at GL_URL" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://proxy.example.com"),
+        ("HTTPS_PROXY", "http://["),
+        ("SSL_CERT_FILE", "/nowhere"),
+    ],
+)
+def test_names_a_malformed_setting_of_connections(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = run(PROJECT, "--url", OTHER_URL, code=1)
+    assert result.stderr.startswith(f"Could not connect to GitLab: {name} ")
+
+
 def test_offers_to_name_the_hook_without_aws(run: Run) -> None:
     result = run(PROJECT, code=1)
     assert "no AWS region is set" in result.stderr

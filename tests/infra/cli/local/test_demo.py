@@ -19,7 +19,14 @@ async def fail(event, gl):
 
 
 def test_uses_the_sandbox_whatever_the_environment_names(start: Start) -> None:
-    settings = {"GL_URL": "http://127.0.0.1:9", "GL_SECRET": "other", "GL_ACCESS_TOKEN": "another"}
+    settings = {
+        "GL_URL": "http://127.0.0.1:9",
+        "GL_SECRET": "other",
+        "GL_ACCESS_TOKEN": "another",
+        "ALL_PROXY": "socks5://proxy.example.com",
+        "NO_PROXY": "[",
+        "SSL_CERT_FILE": "/nowhere",
+    }
     command = start("demo", **settings)
     assert command.process.wait(WAIT_SECONDS) == 0, command.output
     assert "Thanks for the report @alice!" in command.output
