@@ -99,12 +99,14 @@ class RateLimitExceeded(BadRequest):
     https://docs.gitlab.com/security/rate_limits/
 
     Attributes:
+        rate_limit: The rate limit. If GitLab does not state it, nothing of 0 remains, until the
+            time after which it accepts requests again.
         retry_after: The number of seconds that GitLab asks to wait, if it says so.
     """
 
     def __init__(
         self,
-        rate_limit: RateLimit | None,
+        rate_limit: RateLimit,
         *args: Any,
         status_code: HTTPStatus | int = HTTPStatus.FORBIDDEN,
         retry_after: float | None = None,

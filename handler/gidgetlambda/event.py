@@ -174,8 +174,12 @@ class Event:
 
     @property
     def action(self) -> str | None:
-        """The action: "open", "close", "update", …; `None` if the payload has none."""
-        return _text(self.object_attributes, "action") or _text(self.data, "action")
+        """The action: "open", "close", "update", …; `None` if the payload has none.
+
+        That of an emoji is "award" or "revoke".
+        """
+        action = _text(self.object_attributes, "action") or _text(self.data, "action")
+        return action or (_text(self.data, "event_type") if self.kind == "emoji" else None)
 
     @property
     def project_id(self) -> int:
@@ -188,6 +192,7 @@ class Event:
             (self._project, "id"),
             (self.data, "project_id"),
             (self.object_attributes, "project_id"),
+            (self._merge_request, "target_project_id"),
         ):
             if (number := _number(part, name)) is not None:
                 return number
@@ -198,9 +203,13 @@ class Event:
     @property
     def project_path(self) -> str | None:
         """The project's full path: "group/project"."""
-        return _path(self._project, "path_with_namespace") or _path(
-            self.data, "path_with_namespace"
+        places = (
+            (self._project, "path_with_namespace"),
+            (self.data, "path_with_namespace"),
+            (self.data, "project_path_with_namespace"),  # of a member
+            (_part(self._merge_request, "target"), "path_with_namespace"),
         )
+        return next((path for place in places if (path := _path(*place))), None)
 
     @property
     def user_id(self) -> int | None:
@@ -216,7 +225,7 @@ class Event:
 
     @property
     def author_id(self) -> int | None:
-        """The ID of the issue's or merge request's author."""
+        """The ID of the issue's or merge request's author; `None` on commits and snippets."""
         return _number(self._issuable, "author_id")
 
     @property
@@ -295,6 +304,12 @@ class Event:
     @property
     def _project(self) -> dict[str, Any]:
         return _part(self.data, "project")
+
+    @property
+    def _merge_request(self) -> dict[str, Any]:
+        """The merge request that the event is about, or that a note or a pipeline belongs to."""
+        own = self.kind == "merge_request"
+        return self.object_attributes if own else _part(self.data, "merge_request")
 
     @property
     def _pusher(self) -> Any:

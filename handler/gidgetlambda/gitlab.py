@@ -60,6 +60,7 @@ class GitLabAPI:
         response_limit: The bytes that an answer may have, decoded.
 
     Raises:
+        TypeError: The client is of another library.
         HTTPException: GitLab's answer is not a success; the subclass depends on its status. This
             applies to each method that sends a request.
         ResponseTooLarge: The answer exceeds `response_limit`.
@@ -78,6 +79,9 @@ class GitLabAPI:
         cache: Cache | None = None,
         response_limit: int = RESPONSE_LIMIT,
     ) -> None:
+        if not isinstance(client, httpx.AsyncClient | httpx.AsyncBaseTransport):
+            kind = f"{type(client).__module__}.{type(client).__qualname__}"
+            raise TypeError(f"GitLabAPI cannot use {kind}: open an httpx.AsyncClient")
         self.requester = requester
         self.access_token = access_token
         self._base_url = (url or settings.gitlab_url()).rstrip("/")

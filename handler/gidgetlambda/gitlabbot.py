@@ -15,6 +15,7 @@ from .errors import SettingsError
 from .logs import LineFormatter, logger, set_level
 from .router import Router
 from .runtime import Options, Runtime
+from .startup import is_serving_prevented
 
 if TYPE_CHECKING:
     import ssl
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
     from .failures import Hook
     from .gitlab import Cache
+
+# Those of `aiohttp.web.run_app` that uvicorn has under another name, or not at all. Without its
+# `ssl_context`, `sock` and `path`, the bot would listen in another way than it was asked to.
+AIOHTTP_ARGUMENTS = {
+    *("print", "handle_signals", "reuse_address", "reuse_port", "shutdown_timeout"),
+    *("keepalive_timeout", "access_log_class", "access_log_format", "handler_cancellation"),
+}
 
 
 class GitLabBot:
@@ -107,19 +115,35 @@ class GitLabBot:
         set_level(settings.log_level())
         return create_app(self.runtime)
 
+    @property
+    def secret(self) -> str | None:
+        """The webhook's secret token: the argument, else `GL_SECRET`."""
+        return self.runtime.secret
+
+    @property
+    def access_token(self) -> str | None:
+        """The access token: the argument, else `GL_ACCESS_TOKEN`."""
+        return self.runtime.access_token
+
     def run(self, *, host: str = "127.0.0.1", port: int = 8080, **kwargs: Any) -> None:
         """Serve the bot on this machine until it is interrupted.
+
+        If another program imports the bot, such as an entry point of the Lambda functions or a
+        test, this does nothing: that program serves it.
 
         Args:
             host: The address to listen on. "0.0.0.0" accepts connections from other machines, as a
                 container needs.
             port: The port to listen on.
-            kwargs: Further settings of `uvicorn.run`.
+            kwargs: Further settings of `uvicorn.run`. Those of aiohttp's `run_app` are ignored.
 
         Raises:
             ModuleNotFoundError: Uvicorn is missing. The extra `server` installs it; the Lambda
                 package does not contain it.
+            TypeError: A setting is neither uvicorn's nor one of aiohttp's that can be ignored.
         """
+        if is_serving_prevented():
+            return
         try:
             import uvicorn
         except ModuleNotFoundError as error:
@@ -133,6 +157,9 @@ class GitLabBot:
             logging.getLogger().addHandler(terminal)
         app = self.app
         self._warn_of_settings()
+        if ignored := sorted(AIOHTTP_ARGUMENTS & kwargs.keys()):
+            logger.warning("bot.run() ignores the arguments of aiohttp: %s", ", ".join(ignored))
+            kwargs = {name: value for name, value in kwargs.items() if name not in ignored}
         uvicorn.run(app, host=host, port=port, **kwargs)
 
     async def aclose(self) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LINK_PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^",;\s]*))')
 LINK_LIMIT = 16 * 1024  # characters
+LONGEST = 366 * 24 * 3600.0  # seconds; later dates cannot be written everywhere
 DATE_LIMIT = 100  # characters
 LOCATION_LIMIT = 500  # characters
 MESSAGE_LIMIT = 2000  # characters of an error's message
@@ -229,8 +230,13 @@ def _passing_failure(
         status_code == HTTPStatus.FORBIDDEN and exhausted
     ):
         now = datetime.datetime.now(datetime.UTC).timestamp()
+        pause = retry_after(headers, now=now)
+        unstated = RateLimit(limit=0, remaining=0, reset_epoch=now + min(pause or 0.0, LONGEST))
         return RateLimitExceeded(
-            rate_limit, *args, status_code=status_code, retry_after=retry_after(headers, now=now)
+            unstated if rate_limit is None else rate_limit,
+            *args,
+            status_code=status_code,
+            retry_after=pause,
         )
     html = _is_html(status_code, headers, body, method)
     if status_code in PASSING or status_code >= 500:

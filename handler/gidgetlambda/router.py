@@ -368,7 +368,10 @@ def _look_up(event: Event, name: str) -> Any:
     attributes = event.object_attributes
     if name in attributes:
         return attributes[name]
-    return event.data.get(name, MISSING) if isinstance(event.data, dict) else MISSING
+    if isinstance(event.data, dict) and name in event.data:
+        return event.data[name]
+    # That of an emoji can be under another name.
+    return event.action or MISSING if name == "action" else MISSING
 
 
 def _fits(wanted: Any, actual: Any) -> bool:

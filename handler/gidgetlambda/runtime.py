@@ -93,6 +93,16 @@ class Runtime:
         """The settings for running queued tasks. Raises `SettingsError`."""
         return QueueSettings.from_env()
 
+    @property
+    def secret(self) -> str | None:
+        """The webhook's secret token, as the option or the environment has it."""
+        return self._options.secret or settings.text("GL_SECRET")
+
+    @property
+    def access_token(self) -> str | None:
+        """The access token, as the option or the environment has it."""
+        return self._options.access_token or settings.text("GL_ACCESS_TOKEN")
+
     @cached_property
     def redactor(self) -> Redactor:
         """Removes this bot's secrets from texts."""

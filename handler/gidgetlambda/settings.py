@@ -228,6 +228,11 @@ def gitlab_url(environ: Mapping[str, str] = os.environ) -> str:
     return environ.get("GL_URL", "").strip() or DEFAULT_URL
 
 
+def text(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return a variable without space at its ends; `None` if it is unset or empty."""
+    return environ.get(name, "").strip() or None
+
+
 def secrets(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return every secret in the environment, valid or not, for the redactor."""
     values = [environ.get(name, "").strip() for name in SECRETS]

@@ -1,7 +1,7 @@
-"""Startup: two steps of the entry points for faster cold starts.
+"""Startup: the steps of the entry points that change the whole process.
 
-Both change the whole process, so that the entry points take them and an import of the framework
-does not.
+Two of them make cold starts faster. The third keeps a bot that ends with `bot.run()` from serving
+when another program imports it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_serving_prevented = False
+
+
+@contextmanager
+def serving_prevented() -> Iterator[None]:
+    """Let `bot.run()` do nothing in this context, in which a program imports a bot."""
+    global _serving_prevented
+    before, _serving_prevented = _serving_prevented, True
+    try:
+        yield
+    finally:
+        _serving_prevented = before
+
+
+def is_serving_prevented() -> bool:
+    """Return whether another program imports the bot and serves it itself."""
+    return _serving_prevented
+
+
 @contextmanager
 def imported_for_good() -> Iterator[None]:
     """Exempt the imports of this context from garbage collection, now and later.
+
+    A bot that is imported here does not serve.
 
     https://docs.python.org/3/library/gc.html#gc.freeze
     """
@@ -26,7 +47,8 @@ def imported_for_good() -> Iterator[None]:
     gc.disable()
     try:
         _remember_that_sniffio_is_missing()
-        yield
+        with serving_prevented():
+            yield
     finally:
         gc.freeze()
         if collecting:

@@ -13,6 +13,7 @@ import pytest
 from gidgetlambda import GitLabBot, Router
 from gidgetlambda.logs import LineFormatter
 from gidgetlambda.markers import MARKER
+from gidgetlambda.startup import serving_prevented
 
 from infra.sandbox import BOT_TOKEN, Sandbox
 from infra.sandbox.server import serve as serve_sandbox
@@ -33,6 +34,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     logging_plugin = session.config.pluginmanager.get_plugin("logging-plugin")
     if logging_plugin is not None:  # `-p no:logging`
         logging_plugin.report_handler.setFormatter(LineFormatter())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Import the tests, and with them the bot, which can end with `bot.run()`."""
+    with serving_prevented():
+        return (yield)
 
 
 @pytest.fixture

@@ -181,6 +181,15 @@ LABELED = payloads.issue("update") | {
 REVIEWED = payloads.merge_request("update") | {
     "changes": {"reviewers": [[], [{"id": 1}]], "labels": [[], []]}
 }
+RENAMED = {
+    "object_kind": "merge_request",
+    "object_attributes": {
+        "iid": 7,
+        "target_project_id": 71,
+        "target": {"path_with_namespace": "demo/playground"},
+    },
+}
+EMOJI_AWARD = {"object_kind": "emoji", "event_type": "award"}
 MEMBER = {"event_name": "user_add_to_group", "user_id": 64, "user_username": "bob"}
 JOB = {"object_kind": "build", "user": {"id": 3, "name": "User"}}
 
@@ -196,6 +205,9 @@ JOB = {"object_kind": "build", "user": {"id": 3, "name": "User"}}
         ({"object_attributes": {"action": "open"}, "action": "x"}, "action", "open"),
         ({"object_attributes": None, "action": "create"}, "action", "create"),
         ({}, "action", None),
+        (EMOJI_AWARD, "action", "award"),
+        (EMOJI_AWARD | {"object_attributes": {"action": "revoke"}}, "action", "revoke"),
+        ({"object_kind": "issue", "event_type": "issue"}, "action", None),
         (
             {"project": {"id": 1}, "project_id": 2, "object_attributes": {"project_id": 3}},
             "project_id",
@@ -207,9 +219,15 @@ JOB = {"object_kind": "build", "user": {"id": 3, "name": "User"}}
             2,
         ),
         ({"object_attributes": {"project_id": 3}}, "project_id", 3),
+        (RENAMED, "project_id", 71),
+        ({"object_kind": "note", "merge_request": {"target_project_id": 4}}, "project_id", 4),
+        (RENAMED, "project_path", "demo/playground"),
+        (RENAMED, "target_path", "/projects/71/merge_requests/7"),
         (payloads.issue(), "project_path", "demo/playground"),
         ({"path_with_namespace": "a/b"}, "project_path", "a/b"),
         ({}, "project_path", None),
+        ({"project_path_with_namespace": "a/b"}, "project_path", "a/b"),
+        ({"project_path_with_namespace": "x\n/close"}, "project_path", None),
         (payloads.issue(), "user_id", 2),
         (payloads.issue(), "username", "alice"),
         (payloads.push(), "user_id", 2),

@@ -421,3 +421,9 @@ async def test_changes_labels_and_keeps_others(
     assert {label.name for label in target.labels} == {"kept", "a", "needs review"}
     with pytest.raises(ValueError, match="cannot contain a comma"):
         await gl.remove_labels(event, "a,kept")
+
+
+def test_refuses_a_client_of_another_library() -> None:
+    client: Any = type("ClientSession", (), {"__module__": "aiohttp.client"})()
+    with pytest.raises(TypeError, match=r"aiohttp\.client\.ClientSession: open an httpx\.Async"):
+        GitLabAPI(client, "tester")

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from gidgetlambda import GitLabBot
 from gidgetlambda.runtime import Options
+from gidgetlambda.startup import serving_prevented
 
 from tests.handler import payloads
 
@@ -87,6 +88,44 @@ def test_run_listens_on_the_port_of_gidgetlab(served: dict[str, Any]) -> None:
     bot = GitLabBot("tester")
     bot.run(reload_delay=1)
     assert served == {"app": bot.app, "host": "127.0.0.1", "port": 8080, "reload_delay": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ignored"),
+    [
+        ({"print": None}, ["print"]),
+        ({"reuse_port": True, "handle_signals": True}, ["handle_signals, reuse_port"]),
+        ({"access_log": None}, []),
+    ],
+    ids=repr,
+)
+def test_run_ignores_the_arguments_of_aiohttp_with_one_warning(
+    arguments: dict[str, Any],
+    ignored: list[str],
+    served: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    GitLabBot("tester", secret="s3cret", access_token="glpat-fake").run(**arguments)
+    warnings = [record.getMessage() for record in caplog.records]
+    assert warnings == [f"bot.run() ignores the arguments of aiohttp: {one}" for one in ignored]
+    assert served.keys() == {"app", "host", "port", *arguments} - {*" ".join(ignored).split(", ")}
+
+
+def test_run_does_nothing_while_another_program_imports_the_bot(served: dict[str, Any]) -> None:
+    with serving_prevented():
+        GitLabBot("tester").run()
+    assert served == {}
+
+
+@pytest.mark.parametrize("given", [None, "given"])
+def test_shows_the_secrets_of_its_arguments_or_of_the_environment(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = GitLabBot("tester", secret=given, access_token=given)
+    for value in ("first", "second", ""):
+        monkeypatch.setenv("GL_SECRET", value)
+        monkeypatch.setenv("GL_ACCESS_TOKEN", value)
+        assert (bot.secret, bot.access_token) == (given or value or None,) * 2
 
 
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks.fifo"

@@ -287,7 +287,8 @@ def test_429_and_exhausted_403_are_rate_limits(
     assert isinstance(error, RateLimitExceeded)
     assert (error.status_code, str(error)) == (status, text)
     assert (error.retry_after is not None) == wait
-    assert (error.rate_limit is not None) == (headers is EXHAUSTED)
+    assert error.rate_limit.remaining == 0
+    assert (error.rate_limit.limit > 0) == (headers is EXHAUSTED)
 
 
 def test_403_with_requests_remaining_is_a_bad_request() -> None:

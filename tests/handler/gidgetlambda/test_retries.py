@@ -15,13 +15,15 @@ from gidgetlambda.errors import (
     SettingsError,
     UnknownHandler,
 )
+from gidgetlambda.rate_limit import RateLimit
 from gidgetlambda.retries import DAY, HOUR, MINUTE, Try, pause
 
 MAX_RECEIVES = 1000  # after these, SQS moves a message itself
 
 
 def limited(retry_after: float | None = None) -> RateLimitExceeded:
-    return RateLimitExceeded(None, status_code=429, retry_after=retry_after)
+    rate_limit = RateLimit(limit=0, remaining=0, reset_epoch=0)
+    return RateLimitExceeded(rate_limit, status_code=429, retry_after=retry_after)
 
 
 def group(*errors: BaseException) -> BaseException:

@@ -104,6 +104,12 @@ def test_requires_all_filters() -> None:
     assert not matches(router, an_event())
 
 
+@pytest.mark.parametrize("wanted", ["award", "revoke"])
+def test_compares_the_action_of_an_emoji_under_its_other_name(wanted: str) -> None:
+    award = an_event("Emoji Hook", {"object_kind": "emoji", "event_type": "award"})
+    assert matches(routed("Emoji Hook", action=wanted), award) == (wanted == "award")
+
+
 def test_looks_a_filter_up_in_the_attributes_then_at_the_top_level() -> None:
     router = routed("Push Hook", ref="refs/heads/main")
     assert matches(router, an_event("Push Hook", payloads.push()))

@@ -27,11 +27,15 @@ def architecture() -> Architecture:
 
 @pytest.fixture(scope="session")
 def sample_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the source of both functions with the sample bot in place of the owner's modules."""
+    """Make the source of both functions with the sample bot in place of the owner's modules.
+
+    The bot ends as gidgetlab documents it, and with an argument of aiohttp.
+    """
     source = tmp_path_factory.mktemp("source")
     for name in ("receive.py", "work.py"):
         shutil.copy(ROOT / "handler" / name, source)
-    shutil.copy(ROOT / "tests" / "sample" / "bot.py", source)
+    bot = (ROOT / "tests" / "sample" / "bot.py").read_text()
+    (source / "bot.py").write_text(f"{bot}\nbot.run(print=None)\n")
     shutil.copytree(ROOT / "handler" / "gidgetlambda", source / "gidgetlambda")
     return source
 

@@ -33,6 +33,22 @@ def test_uses_the_sandbox_whatever_the_environment_names(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
+    "end",
+    [
+        "bot.run()",
+        "bot.run(port=8080, print=None)",
+        'if __name__ in ("__main__", "bot"):\n    bot.run(host="0.0.0.0", access_log=None)',
+    ],
+)
+def test_serves_a_bot_that_ends_as_one_of_gidgetlab(start: Start, checkout: Path, end: str) -> None:
+    with (checkout / "handler" / "bot.py").open("a") as bot:
+        bot.write(f"\n{end}\n")
+    command = start("demo")
+    assert command.process.wait(WAIT_SECONDS) == 0, command.output
+    assert "Thanks for the report @alice!" in command.output
+
+
+@pytest.mark.parametrize(
     ("bot", "messages"),
     [
         (SILENT, ["no handlers", "The bot did not comment on the issue"]),
