@@ -217,7 +217,7 @@ def _issue_fields(issue: Issue) -> Json:
     return {
         "type": issue.issue_type.upper(),
         "issue_type": issue.issue_type,
-        "due_date": None,
+        "due_date": issue.due_date and issue.due_date.isoformat(),
         "confidential": issue.confidential,
         "severity": "UNKNOWN",
         "moved_to_id": None,
@@ -244,8 +244,8 @@ def _merge_request_fields(merge_request: MergeRequest) -> Json:
         "squash_commit_sha": None,
         "prepared_at": moment(merge_request.created_at),
         "should_remove_source_branch": None,
-        "force_remove_source_branch": None,
-        "squash": False,
+        "force_remove_source_branch": merge_request.force_remove_source_branch,
+        "squash": merge_request.squash,
         "has_conflicts": False,
         "blocking_discussions_resolved": True,
     }

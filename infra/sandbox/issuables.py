@@ -4,13 +4,14 @@ Nothing here checks the user's permission; the API does.
 """
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from . import payloads, quick_actions
 from .actor import Actor
 from .notes import add_system_note
 from .payloads import Json
-from .state import Commit, Edit, Issuable, Issue, Label, MergeRequest, Project, User
+from .state import KEPT, Commit, Edit, Issuable, Issue, Label, MergeRequest, Project, User
 
 _OLD_STATES = {"close": "opened", "reopen": "closed"}
 
@@ -25,6 +26,8 @@ class NewIssue(TypedDict, total=False):
     assignees: list[User]
     confidential: bool
     issue_type: str
+    due_date: date | None
+    created_at: datetime | None
 
 
 class NewMergeRequest(TypedDict, total=False):
@@ -36,6 +39,8 @@ class NewMergeRequest(TypedDict, total=False):
     reviewers: list[User]
     source_branch: str
     target_branch: str
+    squash: bool
+    force_remove_source_branch: bool
 
 
 def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewIssue]) -> Issue:
@@ -67,14 +72,30 @@ def edit(actor: Actor, issuable: Issuable, change: Edit) -> None:
     _fire_change(actor, issuable, "update", before)
 
 
-def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
-    """Merge with a merge commit, which also fires the push trigger."""
+def merge(
+    actor: Actor,
+    merge_request: MergeRequest,
+    *,
+    squash: bool = False,
+    message: str | None = None,
+    remove_source_branch: bool = False,
+) -> Commit:
+    """Merge with a merge commit, which also fires the push trigger.
+
+    Args:
+        actor: Who merges.
+        merge_request: The merge request.
+        squash: Whether GitLab shows it as squashed; the sandbox has no contents to squash.
+        message: The message of the merge commit.
+        remove_source_branch: Whether the source branch is deleted.
+    """
     before = payloads.tracked(merge_request)
     project, target = merge_request.project, merge_request.target_branch
-    message = f"Merge branch '{merge_request.source_branch}' into '{target}'"
-    commit = actor.instance.add_commit(
-        project, target, f"{message}\n\n{merge_request.title}", author=actor.user
+    merge_request.squash = squash
+    message = message or (
+        f"Merge branch '{merge_request.source_branch}' into '{target}'\n\n{merge_request.title}"
     )
+    commit = actor.instance.add_commit(project, target, message, author=actor.user)
     commit.parents += (merge_request.sha,)
     merge_request.state = "merged"
     merge_request.merged_at = actor.instance.now()
@@ -83,6 +104,8 @@ def merge(actor: Actor, merge_request: MergeRequest) -> Commit:
     _stamp(actor, merge_request)
     _fire_change(actor, merge_request, "merge", before)
     _fire_push(actor, project, f"refs/heads/{target}", commit.parents[0], [commit])
+    if remove_source_branch:
+        project.branches.pop(merge_request.source_branch, None)
     return commit
 
 
@@ -130,6 +153,7 @@ def _open(
     *,
     description: str = "",
     labels: Iterable[str] = (),
+    created_at: datetime | None = None,
     **fields: Any,
 ) -> _T:
     text, actions = quick_actions.extract(description)
@@ -142,6 +166,7 @@ def _open(
         labels=[_label(actor, project, name) for name in labels],
         **fields,
     )
+    issuable.created_at = created_at or issuable.created_at
     opened[issuable.iid] = issuable
     _fire(actor, issuable, "open", payloads.all_new(payloads.tracked(issuable)))
     apply_quick_actions(actor, issuable, actions)
@@ -162,7 +187,12 @@ def _change_state(actor: Actor, issuable: Issuable, event: str | None) -> None:
 
 def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
     names = ["title", "description", "assignees"]
-    names += ["confidential"] if isinstance(issuable, Issue) else ["reviewers", "target_branch"]
+    if isinstance(issuable, Issue):
+        names += ["confidential", "issue_type"]
+        if change.due_date != KEPT:
+            issuable.due_date = change.due_date
+    else:
+        names += ["reviewers", "target_branch", "squash", "force_remove_source_branch"]
     for name in names:
         value = getattr(change, name)
         if value is not None:

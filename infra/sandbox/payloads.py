@@ -141,7 +141,11 @@ def tracked(issuable: Issuable) -> Json:
         "assignees": [_user(each) for each in issuable.assignees],
     }
     if isinstance(issuable, Issue):
-        fields |= {"confidential": issuable.confidential, "project_id": issuable.project.id}
+        fields |= {
+            **_raw(issuable, "confidential"),
+            "project_id": issuable.project.id,
+            "due_date": issuable.due_date and issuable.due_date.isoformat(),
+        }
     if isinstance(issuable, MergeRequest):
         fields |= {
             **_raw(issuable, "draft source_branch target_branch merged_at merge_commit_sha"),
@@ -241,7 +245,8 @@ def _issue_attributes(issue: Issue) -> Json:
     return {
         **_issuable_attributes(issue),
         **_pick(issue, "closed_at confidential"),
-        **_nothing("discussion_locked due_date start_date moved_to_id duplicated_to_id"),
+        **_nothing("discussion_locked start_date moved_to_id duplicated_to_id"),
+        "due_date": issue.due_date and issue.due_date.isoformat(),
         **_nothing("relative_position weight health_status"),
         "project_id": issue.project.id,
         "severity": "unknown",
@@ -257,7 +262,7 @@ def _merge_request_attributes(merge_request: MergeRequest) -> Json:
         **_pick(merge_request, "detailed_merge_status"),
         **_nothing("head_pipeline_id squash_commit_sha merge_error"),
         "work_in_progress": merge_request.draft,
-        "merge_params": {"force_remove_source_branch": None},
+        "merge_params": {"force_remove_source_branch": merge_request.force_remove_source_branch},
         "merge_status": "can_be_merged",
         "merge_user_id": _id_of(merge_request.merge_user),
         "merge_when_pipeline_succeeds": False,

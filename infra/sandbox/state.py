@@ -27,6 +27,7 @@ TRIGGERS = (
 _FAILURES_UNTIL_DISABLED = 40
 _LONGEST_LIFE_OF_A_TOKEN = timedelta(days=365)
 _STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
+KEPT = date.min
 _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 
 
@@ -169,6 +170,7 @@ class Issue(Issuable):
 
     confidential: bool = False
     issue_type: str = "issue"
+    due_date: date | None = None
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -183,6 +185,8 @@ class MergeRequest(Issuable):
     merged_at: datetime | None = None
     merge_user: User | None = None
     merge_commit_sha: str | None = None
+    squash: bool = False
+    force_remove_source_branch: bool = False
 
     @property
     def draft(self) -> bool:
@@ -197,7 +201,11 @@ class MergeRequest(Issuable):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """A change to an issue or merge request; `None` leaves a field as it is."""
+    """A change to an issue or merge request; `None` leaves a field as it is.
+
+    Attributes:
+        due_date: `None` removes it, and `KEPT` leaves it.
+    """
 
     title: str | None = None
     description: str | None = None
@@ -209,6 +217,10 @@ class Edit:
     reviewers: list[User] | None = None
     confidential: bool | None = None
     target_branch: str | None = None
+    due_date: date | None = KEPT
+    issue_type: str | None = None
+    squash: bool | None = None
+    force_remove_source_branch: bool | None = None
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -340,6 +352,21 @@ class Project(Record):
     @property
     def issuables(self) -> list[Issuable]:
         return [*self.issues.values(), *self.merge_requests.values()]
+
+    def head(self, ref: str) -> Commit | None:
+        """Return the commit that a branch or a SHA names."""
+        return self.commits.get(self.branches.get(ref, ref))
+
+    def history(self, ref: str) -> list[Commit]:
+        """Return the commit that a branch or a SHA names, and all before it."""
+        reached: dict[str, Commit] = {}
+        waiting = [ref]
+        while waiting:
+            commit = self.head(waiting.pop())
+            if commit is not None and commit.sha not in reached:
+                reached[commit.sha] = commit
+                waiting += commit.parents
+        return list(reached.values())
 
     def access_level(self, user: User) -> int:
         """Return the user's role: 0 for none, 50 for an owner or an administrator."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from ..state import Instance
 from ..webhooks import EVENT_UUID_HEADER, Webhooks
@@ -31,10 +31,13 @@ from . import (  # noqa: F401 - importing them registers their endpoints
 from .auth import RateLimiter, authenticate, require_scope
 from .call import Call
 from .endpoints import ROUTES, Endpoint
-from .errors import ApiError
+from .errors import ApiError, not_implemented
 from .params import read
 
 _REST = "/api/v4"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_READING = frozenset({"GET", "HEAD"})
+_ALWAYS = frozenset({"page", "per_page"})  # harmless where there is no list
 
 
 def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[BaseRoute]:
@@ -51,12 +54,18 @@ def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[B
         serve = _serve(instance, webhooks, limiter, endpoint, prefix)
         return Route(prefix + path, serve, methods=[method])
 
+    known = [route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES]
+
+    async def answer_others(request: Request) -> Response:
+        if any(each.matches(request.scope)[0] is Match.PARTIAL for each in known):
+            return JSONResponse({"error": "405 Not Allowed"}, 405)
+        path = request.url.path.removeprefix(_REST)
+        return not_implemented(f"{request.method} {path}").response()
+
     return [
-        *(route(method, _REST, path, endpoint) for method, path, endpoint in ROUTES),
+        *known,
         route("POST", "/api", "/graphql", graphql.execute),
-        Route(
-            _REST + "/{rest:path}", _not_found, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
-        ),
+        Route(_REST + "/{rest:path}", answer_others, methods=_METHODS),
     ]
 
 
@@ -82,8 +91,10 @@ def _serve(
                     event_uuid=request.headers.get(EVENT_UUID_HEADER) or None,
                 )
                 result = endpoint(call)
+                if request.method in _READING:
+                    _refuse_unread(call)
             response = _response(request.method, await result if isawaitable(result) else result)
-            if request.method in ("GET", "HEAD"):
+            if request.method in _READING:
                 response = _cacheable(response, request.headers.get("if-none-match"))
         except ApiError as error:
             response = error.response()
@@ -91,6 +102,13 @@ def _serve(
         return response
 
     return serve
+
+
+def _refuse_unread(call: Call) -> None:
+    # A link to another page contains the parameters of the path.
+    for name in call.params.unread:
+        if name not in _ALWAYS and name not in call.path:
+            raise not_implemented(f"the parameter {name!r} of {call.resource}")
 
 
 def _response(method: str, result: Any) -> Response:
@@ -109,7 +127,3 @@ def _cacheable(response: Response, known: str | None) -> Response:
         return Response(status_code=304, headers=kept | cached)
     response.headers.update(cached)
     return response
-
-
-async def _not_found(request: Request) -> Response:
-    return JSONResponse({"error": "404 Not Found"}, 404)

@@ -3,7 +3,7 @@
 https://docs.gitlab.com/api/emoji_reactions/
 """
 
-import re
+from rich.emoji import Emoji, NoEmoji
 
 from .. import entities, notes
 from ..entities import Json
@@ -12,7 +12,6 @@ from .call import ISSUE, MERGE_REQUEST, SNIPPET, Call
 from .endpoints import endpoint, index, show
 from .errors import not_found, unauthorized
 
-_NAME = re.compile(r"[a-z0-9_+-]{1,100}", re.ASCII)
 _AWARDS = [
     f"{path}{note}/award_emoji"
     for path in (ISSUE, MERGE_REQUEST, SNIPPET)
@@ -25,8 +24,10 @@ _AWARD = [f"{path}/{{award_id}}" for path in _AWARDS]
 def create(call: Call) -> Json:
     awardable = _awardable(call)
     name = call.params.required("name")
-    if not _NAME.fullmatch(name):
-        raise not_found("Award Emoji Name is not a valid emoji name")
+    try:
+        Emoji(name)
+    except NoEmoji:
+        raise not_found("Award Emoji Name is not a valid emoji name") from None
     try:
         emoji = notes.award(call, awardable, name)
     except ValueError as error:

@@ -8,6 +8,7 @@ from ..entities import Json
 from ..state import Commit
 from .call import COMMIT, Call
 from .endpoints import endpoint, index, show
+from .errors import not_found
 from .notes import require_text
 
 
@@ -28,7 +29,23 @@ def comment(call: Call) -> Json:
 
 
 def _commits(call: Call) -> list[Commit]:
-    return list(reversed(call.project.commits.values()))
+    """Return the commits of a branch, a tag or a commit, the newest first."""
+    project, params = call.project, call.params
+    everything = params.flag("all", False)
+    name = params.text("ref_name") or project.default_branch
+    reached = project.commits.values() if everything else project.history(name)
+    since, until, author = params.moment("since"), params.moment("until"), params.text("author")
+    found = [
+        each
+        for each in reached
+        if (since is None or each.created_at >= since)
+        and (until is None or each.created_at <= until)
+        and (author is None or author in (each.author.name, each.author.email))
+    ]
+    if not found and not everything and project.head(name) is None:
+        raise not_found("Reference")
+    order = list(project.commits)
+    return sorted(found, key=lambda each: order.index(each.sha), reverse=True)
 
 
 index("/projects/{id}/repository/commits", find=_commits, entity=entities.commit)

@@ -21,6 +21,11 @@ class ApiError(Exception):
         return kind(self.body, self.status, self.headers)
 
 
+def not_implemented(what: str) -> ApiError:
+    """Return the sandbox's own answer to what GitLab can do and the sandbox cannot."""
+    return ApiError(501, {"message": f"501 Not Implemented: the sandbox does not have {what}"})
+
+
 def not_found(what: str = "") -> ApiError:
     """Return GitLab's 404, which also hides objects that the user may not see."""
     return ApiError(404, {"message": f"404 {what} Not Found" if what else "404 Not Found"})

@@ -75,7 +75,9 @@ def _refuse_taken(project: Project, name: str) -> None:
 
 
 def _sorted(call: Call) -> list[Label]:
-    return sorted(call.project.labels.values(), key=lambda each: each.name.lower())
+    searched = (call.params.text("search") or "").lower()
+    found = [each for each in call.project.labels.values() if searched in each.name.lower()]
+    return sorted(found, key=lambda each: each.name.lower())
 
 
 index(_LABELS, find=_sorted, entity=entities.label)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from ..state import Issuable, Note
+from ..state import Record
 from .call import Call
 
 _PER_PAGE = 20
@@ -20,12 +20,20 @@ _COUNTED_ROWS = 10_000
 ORDER = {"order_by": "created_at", "sort": "desc"}
 
 _T = TypeVar("_T")
-_Dated = TypeVar("_Dated", bound=Issuable | Note)
+_Dated = TypeVar("_Dated", bound=Record)
 
 
-def ordered(call: Call, items: Iterable[_Dated]) -> list[_Dated]:
-    """Return the items in the requested order: by default, the newest first."""
-    field = call.params.choice("order_by", ("created_at", "updated_at"), ORDER["order_by"])
+def ordered(
+    call: Call, items: Iterable[_Dated], fields: Iterable[str] = ("created_at", "updated_at")
+) -> list[_Dated]:
+    """Return the items in the requested order: by default, the newest first.
+
+    Args:
+        call: The request.
+        items: The items.
+        fields: The fields that they can be ordered by.
+    """
+    field = call.params.choice("order_by", fields, ORDER["order_by"])
     descending = call.params.choice("sort", ("asc", "desc"), ORDER["sort"]) == "desc"
     return sorted(items, key=lambda each: (getattr(each, field), each.id), reverse=descending)
 

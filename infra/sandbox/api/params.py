@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -26,9 +26,16 @@ class Params:
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
+        self._read: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
+        self._read.add(name)
         return name in self.values
+
+    @property
+    def unread(self) -> list[str]:
+        """The names of the given parameters that no endpoint asked for."""
+        return sorted(self.values.keys() - self._read)
 
     def text(self, name: str) -> str | None:
         return self._converted(name, _text, None)
@@ -52,6 +59,12 @@ class Params:
         """Return a time; GitLab takes one without a zone for UTC."""
         return self._converted(name, _moment, None)
 
+    def day(self, name: str) -> date | None:
+        """Return a date; an empty text stands for none."""
+        return self._converted(
+            name, lambda value: date.fromisoformat(_text(value)) if value != "" else None, None
+        )
+
     def flag(self, name: str, default: _D) -> bool | _D:
         return self._converted(name, lambda value: _FLAGS[str(value).lower()], default)
 
@@ -64,6 +77,7 @@ class Params:
         return self._converted(name, lambda value: tuple(map(int, _list(value))), None)
 
     def _converted(self, name: str, convert: Callable[[Any], _T], default: _D) -> _T | _D:
+        self._read.add(name)
         value = self.values.get(name)
         try:
             return default if value is None else convert(value)
@@ -95,7 +109,9 @@ def _json(body: bytes) -> dict[str, Any]:
             # GitLab cannot store an unpaired surrogate.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        value = None
+        value = ()
+    if value is None:  # as without a body
+        return {}
     if not isinstance(value, dict):
         raise ApiError(400, {"error": "message body does not match declared format"})
     return value

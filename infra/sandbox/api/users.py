@@ -3,21 +3,28 @@
 https://docs.gitlab.com/api/users/ and https://docs.gitlab.com/api/personal_access_tokens/
 """
 
+from starlette.responses import Response
+
 from .. import entities
 from ..entities import Json
 from ..state import User
 from .call import Call
 from .endpoints import endpoint, show
+from .pagination import page
 
 
 @endpoint("GET", "/users")
-def list_all(call: Call) -> list[Json]:
-    username = call.params.text("username")
-    return [
-        entities.user(user)
+def list_all(call: Call) -> Response:
+    username, searched = (call.params.text(name) for name in ("username", "search"))
+    active = call.params.flag("active", True) and not call.params.flag("blocked", False)
+    found = [
+        user
         for user in call.instance.users.values()
-        if username is None or user.username.lower() == username.lower()
+        if active
+        and (username is None or user.username.lower() == username.lower())
+        and (searched is None or searched.lower() in f"{user.username}\n{user.name}".lower())
     ]
+    return page(call, found, entities.user)
 
 
 @endpoint("GET", "/version")

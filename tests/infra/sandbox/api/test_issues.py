@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.sandbox import BOB_TOKEN, Sandbox
+from infra.sandbox import BOB_TOKEN, ROOT_TOKEN, Sandbox
 from tests.infra.sandbox.conftest import Connect
 
 PROJECT = "/projects/demo%2Fplayground"
@@ -53,6 +53,24 @@ def test_creates_edits_closes_and_reopens_an_issue(alice: httpx.Client) -> None:
         ("author_username=bob", []),
         ("author_id=3", []),
         ("author_id=2&created_after=2026-01-01", ["Two", "One"]),
+        ("created_before=2026-01-01", []),
+        ("updated_after=2999-01-01", []),
+        ("updated_before=2999-01-01", ["Two", "One"]),
+        ("order_by=title", ["Two", "One"]),
+        ("labels=Any", ["One"]),
+        ("labels=None", ["Two"]),
+        ("not[labels]=bug", ["Two"]),
+        ("not[iids][]=2", ["One"]),
+        ("not[author_username]=alice", []),
+        ("assignee_id=None", ["Two", "One"]),
+        ("assignee_username[]=bob", []),
+        ("milestone=None", ["Two", "One"]),
+        ("milestone=v1", []),
+        ("confidential=true", []),
+        ("issue_type=incident", []),
+        ("scope=created_by_me", ["Two", "One"]),
+        ("scope=assigned_to_me", []),
+        ("search=tw&in=description", []),
         ("created_after=2999-01-01T00:00:00Z", []),
     ],
 )
@@ -62,6 +80,78 @@ def test_filters_and_orders_issues(
     sandbox.open_issue("One", labels=["bug"])
     sandbox.close_issuable(sandbox.open_issue("Two"))
     assert [issue["title"] for issue in alice.get(f"{ISSUES}?{query}").json()] == titles
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("draft=true", ["Draft: Two"]),
+        ("wip=no", ["One"]),
+        ("source_branch=one", ["One"]),
+        ("not[source_branch]=one", ["Draft: Two"]),
+        ("target_branch=main&state=opened", ["Draft: Two", "One"]),
+        ("reviewer_username=bob", ["One"]),
+        ("reviewer_id=Any", ["One"]),
+        ("scope=reviews_for_me", []),
+    ],
+)
+def test_filters_merge_requests(
+    alice: httpx.Client, sandbox: Sandbox, query: str, titles: list[str]
+) -> None:
+    bob = sandbox.user("bob")
+    sandbox.open_merge_request("One", source_branch="one", reviewers=[bob])
+    sandbox.open_merge_request("Draft: Two", source_branch="two")
+    found = alice.get(f"{MERGE_REQUESTS}?{query}").json()
+    assert [each["title"] for each in found] == titles
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/users?username=BOB", ["bob"]),
+        ("/users?search=Ali", ["alice"]),
+        ("/users?blocked=true", []),
+        (f"{PROJECT}/members?query=bot", ["playground-bot"]),
+        (f"{PROJECT}/members/all?user_ids[]=3", ["bob"]),
+        ("/projects?search=play&membership=true", ["Playground"]),
+        ("/projects?owned=true", []),
+        ("/projects?visibility=public", []),
+        (f"{PROJECT}/labels?search=DO", ["docs"]),
+        (f"{PROJECT}/repository/commits", ["Add a README"]),
+        (f"{PROJECT}/repository/commits?ref_name=fix", ["A fix", "Add a README"]),
+        (f"{PROJECT}/repository/commits?all=true&since=2999-01-01", []),
+        (f"{PROJECT}/repository/commits?ref_name=fix&author=Bob", ["A fix"]),
+    ],
+)
+def test_filters_other_lists(
+    alice: httpx.Client, sandbox: Sandbox, path: str, found: list[str]
+) -> None:
+    sandbox.push("fix", "A fix", by="bob")
+    answer = alice.get(path)
+    names = [each.get("username") or each.get("title") or each["name"] for each in answer.json()]
+    assert names == found
+    assert answer.headers["X-Total"] == str(len(found))
+
+
+def test_keeps_every_field_that_it_knows(alice: httpx.Client, connect: Connect) -> None:
+    issue = alice.post(ISSUES, json={"title": "a", "assignee_id": 4, "due_date": "2026-12-24"})
+    assert (issue.json()["due_date"], issue.json()["assignee"]["id"]) == ("2026-12-24", 4)
+    changed = alice.put(f"{ISSUES}/1", json={"due_date": "", "assignee_id": 0}).json()
+    assert (changed["due_date"], changed["assignee"]) == (None, None)
+    dated = {"title": "b", "created_at": "2020-01-02T03:04:05Z"}
+    assert alice.post(ISSUES, json=dated).json()["created_at"] > "2026"
+    assert connect(ROOT_TOKEN).post(ISSUES, json=dated).json()["created_at"].startswith("2020-01")
+    opened = open_merge_request(alice, squash=True, remove_source_branch=True)
+    assert (opened["squash"], opened["force_remove_source_branch"]) == (True, True)
+    changed = alice.put(MERGE_REQUEST, json={"squash": False, "assignee_id": 2}).json()
+    assert (changed["squash"], changed["assignee"]["username"]) == (False, "alice")
+    assert alice.put(f"{MERGE_REQUEST}/merge").json()["state"] == "merged"
+    assert alice.get(f"{PROJECT}/repository/commits?ref_name=fix").status_code == 404
+
+
+def test_takes_a_body_of_null_for_none(alice: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    assert alice.post(f"{ISSUES}?title=a", content=b"null", headers=headers).status_code == 201
 
 
 def test_guests_see_only_their_confidential_issues(alice: httpx.Client, connect: Connect) -> None:
