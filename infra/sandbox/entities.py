@@ -3,7 +3,10 @@
 https://docs.gitlab.com/api/api_resources/
 """
 
-from datetime import UTC, datetime
+import base64
+import difflib
+import hashlib
+from datetime import UTC, date, datetime
 from typing import Any
 
 from .state import (
@@ -14,9 +17,12 @@ from .state import (
     HookEvent,
     Issuable,
     Issue,
+    Job,
     Label,
     MergeRequest,
+    Milestone,
     Note,
+    Pipeline,
     Project,
     Token,
     User,
@@ -93,7 +99,7 @@ def issuable(issuable: Issuable) -> Json:
         **_pick(issuable, "assignees author web_url"),
         "project_id": issuable.project.id,
         "labels": sorted(each.name for each in issuable.labels),
-        "milestone": None,
+        "milestone": milestone(issuable.milestone) if issuable.milestone else None,
         "assignee": user(issuable.assignees[0]) if issuable.assignees else None,
         "user_notes_count": sum(not each.system for each in issuable.notes),
         "upvotes": emoji.count("thumbsup"),
@@ -106,6 +112,131 @@ def issuable(issuable: Issuable) -> Json:
         "task_completion_status": {"count": 0, "completed_count": 0},
         **(_merge_request_fields(issuable) if isinstance(issuable, MergeRequest) else {}),
         **(_issue_fields(issuable) if isinstance(issuable, Issue) else {}),
+    }
+
+
+def merge_request(merge_request: MergeRequest) -> Json:
+    """Return a single merge request, which has more fields than one in a list."""
+    project, head = merge_request.project, merge_request.sha
+    base = project.merge_base(head, merge_request.base)
+    base_sha = base.sha if base else head
+    own = [each for each in reversed(project.pipelines.values()) if each.sha == head]
+    return {
+        **issuable(merge_request),
+        "diff_refs": {"base_sha": base_sha, "head_sha": head, "start_sha": base_sha},
+        "head_pipeline": pipeline(own[0]) if own else None,
+        "pipeline": pipeline(own[0]) if own else None,
+        "changes_count": str(len(diffs(merge_request))),
+        "diverged_commits_count": 0,
+        "rebase_in_progress": False,
+        "merge_error": None,
+        "first_contribution": False,
+        "user": {"can_merge": True},
+    }
+
+
+def diffs(merge_request: MergeRequest) -> list[Json]:
+    """Return the changes of a merge request's files."""
+    project = merge_request.project
+    base = project.merge_base(merge_request.sha, merge_request.base)
+    before = project.files(base.sha) if base else {}
+    after = project.files(merge_request.sha)
+    return [
+        {
+            "old_path": path,
+            "new_path": path,
+            "a_mode": "100644" if path in before else "0",
+            "b_mode": "100644" if path in after else "0",
+            "diff": _diff(before.get(path, ""), after.get(path, "")),
+            "new_file": path not in before,
+            "renamed_file": False,
+            "deleted_file": path not in after,
+            "generated_file": False,
+        }
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    ]
+
+
+def approvals(merge_request: MergeRequest, account: User) -> Json:
+    approved_by = merge_request.approved_by
+    return {
+        **_pick(merge_request, "id iid title description state created_at updated_at"),
+        "project_id": merge_request.project.id,
+        "merge_status": "can_be_merged",
+        "approved": True,
+        "approvals_required": 0,
+        "approvals_left": 0,
+        "approved_by": [{"user": user(each)} for each in approved_by],
+        "user_has_approved": account in approved_by,
+        "user_can_approve": account not in approved_by,
+    }
+
+
+def milestone(milestone: Milestone) -> Json:
+    return {
+        **_pick(milestone, "id iid title description state created_at updated_at due_date"),
+        **_pick(milestone, "start_date web_url"),
+        "project_id": milestone.project.id,
+        "expired": False,
+    }
+
+
+def pipeline(pipeline: Pipeline) -> Json:
+    return {
+        **_pick(pipeline, "id iid ref sha status source created_at updated_at web_url"),
+        "project_id": pipeline.project.id,
+        "user": user(pipeline.user),
+    }
+
+
+def job(job: Job) -> Json:
+    project = job.pipeline.project
+    return {
+        **_pick(job, "id name stage status created_at started_at finished_at failure_reason"),
+        **_pick(job, "web_url"),
+        "ref": job.pipeline.ref,
+        "tag": False,
+        "allow_failure": False,
+        "duration": None,
+        "commit": commit(project.commits[job.pipeline.sha]),
+        "pipeline": pipeline(job.pipeline),
+        "user": user(job.pipeline.user),
+        "artifacts": [],
+        "runner": None,
+    }
+
+
+def branch(project: Project, name: str) -> Json:
+    default = name == project.default_branch
+    return {
+        "name": name,
+        "commit": commit(project.commits[project.branches[name]]),
+        "merged": False,
+        "protected": default,
+        "default": default,
+        "developers_can_push": False,
+        "developers_can_merge": False,
+        "can_push": True,
+        "web_url": f"{project.web_url}/-/tree/{name}",
+    }
+
+
+def file(project: Project, path: str, ref: str) -> Json:
+    content = project.files(ref)[path].encode()
+    last = next(each for each in reversed(project.commits.values()) if path in each.changes)
+    return {
+        "file_name": path.rpartition("/")[2],
+        "file_path": path,
+        "size": len(content),
+        "encoding": "base64",
+        "content": base64.b64encode(content).decode(),
+        "content_sha256": hashlib.sha256(content).hexdigest(),
+        "ref": ref,
+        "blob_id": hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest(),
+        "commit_id": last.sha,
+        "last_commit_id": last.sha,
+        "execute_filemode": False,
     }
 
 
@@ -217,7 +348,7 @@ def _issue_fields(issue: Issue) -> Json:
     return {
         "type": issue.issue_type.upper(),
         "issue_type": issue.issue_type,
-        "due_date": issue.due_date and issue.due_date.isoformat(),
+        **_pick(issue, "due_date"),
         "confidential": issue.confidential,
         "severity": "UNKNOWN",
         "moved_to_id": None,
@@ -251,6 +382,13 @@ def _merge_request_fields(merge_request: MergeRequest) -> Json:
     }
 
 
+def _diff(before: str, after: str) -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), n=3
+    )
+    return "".join(list(lines)[2:])
+
+
 def _pick(thing: object, names: str) -> Json:
     """Return the attributes with these names, ready for JSON."""
     return {name: _json(getattr(thing, name)) for name in names.split()}
@@ -261,4 +399,6 @@ def _json(value: Any) -> Any:
         return [_json(each) for each in value]
     if isinstance(value, User):
         return user(value)
-    return moment(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return moment(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,9 +1,10 @@
-"""Changes to issues, merge requests and branches, each with its webhooks.
+"""Changes to issues and merge requests, each with its webhooks.
 
 Nothing here checks the user's permission; the API does.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -11,8 +12,24 @@ from . import payloads, quick_actions
 from .actor import Actor
 from .notes import add_system_note
 from .payloads import Json
-from .state import KEPT, Commit, Edit, Issuable, Issue, Label, MergeRequest, Project, User
+from .state import (
+    KEPT,
+    Commit,
+    Edit,
+    Issuable,
+    Issue,
+    Label,
+    MergeRequest,
+    Milestone,
+    Project,
+    User,
+)
 
+_CLOSES = re.compile(
+    r"\b(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):?"
+    r"\s+#(\d{1,9})\b",
+    re.IGNORECASE,
+)
 _OLD_STATES = {"close": "opened", "reopen": "closed"}
 
 _T = TypeVar("_T", bound=Issuable)
@@ -28,6 +45,7 @@ class NewIssue(TypedDict, total=False):
     issue_type: str
     due_date: date | None
     created_at: datetime | None
+    milestone: Milestone | None
 
 
 class NewMergeRequest(TypedDict, total=False):
@@ -41,6 +59,7 @@ class NewMergeRequest(TypedDict, total=False):
     target_branch: str
     squash: bool
     force_remove_source_branch: bool
+    milestone: Milestone | None
 
 
 def open_issue(actor: Actor, project: Project, title: str, **fields: Unpack[NewIssue]) -> Issue:
@@ -54,7 +73,9 @@ def open_merge_request(
     source_branch = fields.setdefault("source_branch", f"branch-{len(project.branches)}")
     fields.setdefault("target_branch", project.default_branch)
     if source_branch not in project.branches:
-        _commit(actor, project, source_branch, title)
+        actor.instance.add_commit(
+            project, source_branch, title, author=actor.user, changes=readme(project, title)
+        )
     sha, opened = project.branches[source_branch], project.merge_requests
     return _open(actor, project, opened, MergeRequest, title=title, sha=sha, **fields)
 
@@ -95,40 +116,57 @@ def merge(
     message = message or (
         f"Merge branch '{merge_request.source_branch}' into '{target}'\n\n{merge_request.title}"
     )
-    commit = actor.instance.add_commit(project, target, message, author=actor.user)
+    commit = actor.instance.add_commit(project, target, message, author=actor.user, changes={})
     commit.parents += (merge_request.sha,)
     merge_request.state = "merged"
     merge_request.merged_at = actor.instance.now()
     merge_request.merge_user = actor.user
     merge_request.merge_commit_sha = commit.sha
+    merge_request.merged_onto = commit.parents[0]
     _stamp(actor, merge_request)
     _fire_change(actor, merge_request, "merge", before)
-    _fire_push(actor, project, f"refs/heads/{target}", commit.parents[0], [commit])
+    fire_push(actor, project, f"refs/heads/{target}", commit.parents[0], commit.sha, [commit])
+    if target == project.default_branch:
+        for issue in closes(merge_request):
+            _change_state(actor, issue, "close")
     if remove_source_branch:
         project.branches.pop(merge_request.source_branch, None)
     return commit
 
 
-def push(actor: Actor, project: Project, branch: str, messages: Iterable[str]) -> list[Commit]:
-    """Push a commit for each message to a branch, which is created if it does not exist.
+def approve(actor: Actor, merge_request: MergeRequest) -> None:
+    """Approve a merge request; it needs no number of approvals."""
+    merge_request.approved_by.append(actor.user)
+    _fire(actor, merge_request, "approved", {})
 
-    Each open merge request of the branch fires an update with the `oldrev`.
+
+def unapprove(actor: Actor, merge_request: MergeRequest) -> None:
+    merge_request.approved_by.remove(actor.user)
+    _fire(actor, merge_request, "unapproved", {})
+
+
+def move_head(actor: Actor, merge_request: MergeRequest, sha: str) -> None:
+    """Let a push change the head of a merge request, which fires an update with the `oldrev`."""
+    oldrev, merge_request.sha = merge_request.sha, sha
+    merge_request.updated_at = actor.instance.now()
+    _fire(actor, merge_request, "update", {}, oldrev=oldrev)
+
+
+def closes(merge_request: MergeRequest) -> list[Issue]:
+    """Return the open issues that the description closes when the merge request is merged.
+
+    https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
     """
-    before = project.branches.get(branch, payloads.NO_COMMIT)
-    commits = [_commit(actor, project, branch, message) for message in messages]
-    _fire_push(actor, project, f"refs/heads/{branch}", before, commits)
-    for merge_request in project.merge_requests.values():
-        if merge_request.source_branch == branch and merge_request.state == "opened":
-            oldrev, merge_request.sha = merge_request.sha, commits[-1].sha
-            merge_request.updated_at = actor.instance.now()
-            _fire(actor, merge_request, "update", {}, oldrev=oldrev)
-    return commits
+    numbers = [int(each) for each in _CLOSES.findall(merge_request.description)]
+    issues = merge_request.project.issues
+    found = [issues[number] for number in dict.fromkeys(numbers) if number in issues]
+    return [issue for issue in found if issue.state == "opened"]
 
 
-def tag(actor: Actor, project: Project, name: str) -> None:
-    """Tag the head of the default branch."""
-    head = project.commits[project.branches[project.default_branch]]
-    _fire_push(actor, project, f"refs/tags/{name}", payloads.NO_COMMIT, [head])
+def readme(project: Project, line: str, branch: str = "") -> dict[str, str | None]:
+    """Return the change of a commit that has no content of its own: a line in the README."""
+    present = project.files(branch if branch in project.branches else project.default_branch)
+    return {"README.md": f"{present.get('README.md', '')}{line}\n"}
 
 
 def apply_quick_actions(
@@ -197,6 +235,8 @@ def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
         value = getattr(change, name)
         if value is not None:
             setattr(issuable, name, value)
+    if change.milestone_id is not None:
+        issuable.milestone = issuable.project.milestones.get(change.milestone_id)
     kept = [each.name for each in issuable.labels] if change.labels is None else change.labels
     names = [each for each in (*kept, *change.add_labels) if each not in change.remove_labels]
     issuable.labels = [_label(actor, issuable.project, name) for name in dict.fromkeys(names)]
@@ -204,12 +244,6 @@ def _apply(actor: Actor, issuable: Issuable, change: Edit) -> None:
 
 def _label(actor: Actor, project: Project, name: str) -> Label:
     return project.labels.get(name) or actor.instance.add_label(project, name)
-
-
-def _commit(actor: Actor, project: Project, branch: str, message: str) -> Commit:
-    return actor.instance.add_commit(
-        project, branch, message, author=actor.user, modified=("README.md",)
-    )
 
 
 def _stamp(actor: Actor, issuable: Issuable, *, rewritten: bool = False) -> None:
@@ -238,11 +272,14 @@ def _fire(
         actor.fire(issuable.project, "merge_requests_events", data)
 
 
-def _fire_push(
-    actor: Actor, project: Project, ref: str, before: str, commits: list[Commit]
+def fire_push(
+    actor: Actor, project: Project, ref: str, before: str, after: str, commits: Sequence[Commit]
 ) -> None:
+    """Fire the trigger of a push that moves a branch or a tag."""
     trigger = "tag_push_events" if ref.startswith("refs/tags/") else "push_events"
-    data = payloads.push_event(project, ref=ref, before=before, commits=commits, by=actor.user)
+    data = payloads.push_event(
+        project, ref=ref, before=before, after=after, commits=commits, by=actor.user
+    )
     actor.fire(project, trigger, data)
 
 

@@ -3,7 +3,8 @@
 https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 from .state import (
@@ -11,10 +12,13 @@ from .state import (
     Commit,
     Issuable,
     Issue,
+    Job,
     Label,
     MergeRequest,
+    Milestone,
     Note,
     Noteable,
+    Pipeline,
     Project,
     Snippet,
     User,
@@ -100,7 +104,9 @@ def emoji_event(award: AwardEmoji, *, action: str, by: User) -> Json:
     return body
 
 
-def push_event(project: Project, *, ref: str, before: str, commits: list[Commit], by: User) -> Json:
+def push_event(
+    project: Project, *, ref: str, before: str, after: str, commits: Sequence[Commit], by: User
+) -> Json:
     """Return the body of a push to a branch or tag, with at most 20 commits and their number."""
     kind = "tag_push" if ref.startswith("refs/tags/") else "push"
     described = _project(project)
@@ -108,10 +114,10 @@ def push_event(project: Project, *, ref: str, before: str, commits: list[Commit]
         "object_kind": kind,
         "event_name": kind,
         "before": before,
-        "after": commits[-1].sha,
+        "after": after,
         "ref": ref,
         "ref_protected": ref.removeprefix("refs/heads/") == project.default_branch,
-        "checkout_sha": commits[-1].sha,
+        "checkout_sha": None if after == NO_COMMIT else after,
         "message": None,
         "user_id": by.id,
         "user_name": by.name,
@@ -131,10 +137,111 @@ def push_event(project: Project, *, ref: str, before: str, commits: list[Commit]
     }
 
 
+def milestone_event(milestone: Milestone, *, action: str) -> Json:
+    """Return the body of an action ("create", "close", "reopen", "delete") on a milestone."""
+    return {
+        "object_kind": "milestone",
+        "event_type": "milestone",
+        "project": _project(milestone.project),
+        "object_attributes": {
+            **_pick(milestone, "id iid title description state created_at updated_at"),
+            **_pick(milestone, "due_date start_date"),
+            "group_id": None,
+            "project_id": milestone.project.id,
+        },
+        "action": action,
+    }
+
+
+def pipeline_event(pipeline: Pipeline) -> Json:
+    """Return the body of a change of a pipeline's status."""
+    merge_request = pipeline.merge_request
+    named = "id iid title source_branch target_branch state detailed_merge_status"
+    return {
+        "object_kind": "pipeline",
+        "object_attributes": {
+            **_pick(pipeline, "id iid ref sha source status created_at"),
+            **_nothing("name finished_at duration queued_duration"),
+            "tag": False,
+            "before_sha": NO_COMMIT,
+            "detailed_status": "passed" if pipeline.status == "success" else pipeline.status,
+            "stages": list(dict.fromkeys(job.stage for job in pipeline.jobs)),
+            "variables": [],
+            "url": pipeline.web_url,
+        },
+        "merge_request": merge_request
+        and {
+            **_pick(merge_request, named),
+            "source_project_id": pipeline.project.id,
+            "target_project_id": pipeline.project.id,
+            "merge_status": "can_be_merged",
+            "url": merge_request.web_url,
+        },
+        "user": _user(pipeline.user),
+        "project": _project(pipeline.project),
+        "commit": _commit(pipeline.project.commits[pipeline.sha]),
+        "builds": [
+            {
+                **_pick(job, "id stage name status created_at started_at finished_at"),
+                **_pick(job, "failure_reason"),
+                **_nothing("duration queued_duration runner environment"),
+                "when": "on_success",
+                "manual": False,
+                "allow_failure": False,
+                "user": _user(pipeline.user),
+                "artifacts_file": {"filename": None, "size": None},
+            }
+            for job in pipeline.jobs
+        ],
+    }
+
+
+def job_event(job: Job) -> Json:
+    """Return the body of a change of a job's status."""
+    pipeline, project = job.pipeline, job.pipeline.project
+    commit = project.commits[pipeline.sha]
+    return {
+        "object_kind": "build",
+        "ref": pipeline.ref,
+        "tag": False,
+        "before_sha": NO_COMMIT,
+        "sha": pipeline.sha,
+        "retries_count": 0,
+        "build_id": job.id,
+        "build_name": job.name,
+        "build_stage": job.stage,
+        "build_status": job.status,
+        "build_created_at": _json(job.created_at),
+        "build_started_at": _json(job.started_at),
+        "build_finished_at": _json(job.finished_at),
+        "build_duration": None,
+        "build_queued_duration": None,
+        "build_allow_failure": False,
+        "build_failure_reason": job.failure_reason or "unknown_failure",
+        "pipeline_id": pipeline.id,
+        "runner": None,
+        "project_id": project.id,
+        "project_name": f"{project.namespace} / {project.name}",
+        "user": _user(pipeline.user),
+        "commit": {
+            "id": pipeline.id,
+            "name": None,
+            "sha": commit.sha,
+            "message": commit.message,
+            "author_name": commit.author.name,
+            "status": pipeline.status,
+        },
+        "repository": {**_repository(project), "visibility_level": 0},
+        "project": _project(project),
+        "environment": None,
+    }
+
+
 def tracked(issuable: Issuable) -> Json:
     """Return the present values of the fields that `changes` compares."""
     names = "id iid title description state_id created_at closed_at updated_at last_edited_at"
     fields = {
+        "milestone_id": issuable.milestone.id if issuable.milestone else None,
         **_raw(issuable, names),
         **_people_ids(issuable),
         "labels": [_label(each) for each in issuable.labels],
@@ -285,7 +392,8 @@ def _issuable_attributes(issuable: Issuable) -> Json:
         **_pick(issuable, "id iid title description created_at updated_at last_edited_at"),
         **_pick(issuable, "state state_id"),
         **_people_ids(issuable),
-        **_nothing("milestone_id human_total_time_spent human_time_estimate human_time_change"),
+        **_nothing("human_total_time_spent human_time_estimate human_time_change"),
+        "milestone_id": issuable.milestone.id if issuable.milestone else None,
         "assignee_id": issuable.assignees[0].id if issuable.assignees else None,
         "assignee_ids": [each.id for each in issuable.assignees],
         "labels": [_label(each) for each in issuable.labels],
@@ -337,7 +445,12 @@ def _commit(commit: Commit) -> Json:
 
 
 def _files(commit: Commit) -> Json:
-    return {"added": list(commit.added), "modified": list(commit.modified), "removed": []}
+    before = commit.project.files(commit.parents[0]) if commit.parents else {}
+    kinds: dict[str, list[str]] = {"added": [], "modified": [], "removed": []}
+    for path, content in commit.changes.items():
+        kind = "removed" if content is None else "modified" if path in before else "added"
+        kinds[kind].append(path)
+    return kinds
 
 
 def _repository(project: Project) -> Json:
@@ -375,4 +488,6 @@ def _nothing(names: str) -> Json:
 
 
 def _json(value: Any) -> Any:
-    return value.strftime("%Y-%m-%d %H:%M:%S UTC") if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return value.isoformat() if isinstance(value, date) else value

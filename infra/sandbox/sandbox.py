@@ -1,13 +1,13 @@
 """A GitLab instance in memory, for tests, benchmarks and local development."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Self, Unpack
 
 import httpx
 
-from . import issuables, notes, seed
+from . import branches, issuables, notes, pipelines, seed
 from .actor import Actor
 from .app import create_app
 from .issuables import NewIssue, NewMergeRequest
@@ -22,9 +22,11 @@ from .state import (
     Instance,
     Issuable,
     Issue,
+    Job,
     MergeRequest,
     Note,
     Noteable,
+    Pipeline,
     Project,
     User,
 )
@@ -161,11 +163,30 @@ class Sandbox:
     def push(self, branch: str, *messages: str, by: str = "alice") -> list[Commit]:
         """Push a commit for each message to a branch of the project."""
         with self._acting(by) as actor:
-            return issuables.push(actor, self.project, branch, messages)
+            return branches.push(actor, self.project, branch, messages)
+
+    def commit(
+        self, branch: str, message: str, changes: Mapping[str, str | None], *, by: str = "alice"
+    ) -> Commit:
+        """Push a commit with the new content of files; `None` deletes a file."""
+        with self._acting(by) as actor:
+            return branches.commit(actor, self.project, branch, message, changes)
+
+    def run_pipeline(
+        self, branch: str, jobs: Mapping[str, str], *, trace: str = "", by: str = "alice"
+    ) -> Pipeline:
+        """Add a pipeline, with the status of each job by its name."""
+        with self._acting(by) as actor:
+            return pipelines.run(actor, self.project, branch, jobs, trace=trace)
+
+    def set_status(self, job: Job, status: str, *, by: str = "alice") -> None:
+        """Change the status of a job."""
+        with self._acting(by) as actor:
+            pipelines.set_status(actor, job, status)
 
     def tag(self, name: str, *, by: str = "alice") -> None:
         with self._acting(by) as actor:
-            issuables.tag(actor, self.project, name)
+            branches.tag(actor, self.project, name)
 
     def comment(
         self, noteable: Noteable, body: str, *, by: str = "alice", internal: bool = False

@@ -35,7 +35,9 @@ def demo(instance: Instance) -> None:
     project.members = {root.id: OWNER, alice.id: MAINTAINER, bob.id: GUEST, bot.id: DEVELOPER}
     instance.add_label(project, "bug", color="#d9534f")
     instance.add_label(project, "docs", color="#0033cc")
-    instance.add_commit(project, "main", "Add a README", author=root, added=("README.md",))
+    instance.add_commit(
+        project, "main", "Add a README", author=root, changes={"README.md": "# Playground\n"}
+    )
     snippet = instance.create(
         Snippet,
         project=project,

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -28,6 +28,7 @@ _FAILURES_UNTIL_DISABLED = 40
 _LONGEST_LIFE_OF_A_TOKEN = timedelta(days=365)
 _STATE_IDS = {"opened": 1, "closed": 2, "merged": 3, "locked": 4}
 KEPT = date.min
+_WORST_FIRST = ("running", "pending", "failed", "canceled", "success", "skipped")
 _DRAFT = re.compile(r"\s*(draft:|\[draft\]|\(draft\))", re.IGNORECASE)
 
 
@@ -81,6 +82,21 @@ class Label(Record):
     name: str
     color: str
     description: str | None
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Milestone(Record):
+    iid: int
+    project: "Project" = field(repr=False)
+    title: str
+    description: str = ""
+    state: str = "active"
+    due_date: date | None = None
+    start_date: date | None = None
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/milestones/{self.iid}"
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -142,6 +158,7 @@ class Issuable(Record):
     state: str = "opened"
     labels: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
+    milestone: Milestone | None = None
     closed_at: datetime | None = None
     closed_by: User | None = None
     updated_by: User | None = None
@@ -187,6 +204,13 @@ class MergeRequest(Issuable):
     merge_commit_sha: str | None = None
     squash: bool = False
     force_remove_source_branch: bool = False
+    approved_by: list[User] = field(default_factory=list)
+    merged_onto: str | None = None
+
+    @property
+    def base(self) -> str:
+        """The target before the merge: a SHA if it is merged, else the target branch."""
+        return self.merged_onto or self.target_branch
 
     @property
     def draft(self) -> bool:
@@ -205,6 +229,7 @@ class Edit:
 
     Attributes:
         due_date: `None` removes it, and `KEPT` leaves it.
+        milestone_id: The id of a milestone of the project; another removes the present one.
     """
 
     title: str | None = None
@@ -218,6 +243,7 @@ class Edit:
     confidential: bool | None = None
     target_branch: str | None = None
     due_date: date | None = KEPT
+    milestone_id: int | None = None
     issue_type: str | None = None
     squash: bool | None = None
     force_remove_source_branch: bool | None = None
@@ -241,14 +267,15 @@ class Snippet(Record):
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Commit:
+    """A commit; `changes` has the new content of each changed file, `None` for a deleted one."""
+
     sha: str
     project: "Project"
     message: str
     author: User
     created_at: datetime
     parents: tuple[str, ...]
-    added: tuple[str, ...]
-    modified: tuple[str, ...]
+    changes: dict[str, str | None]
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -258,6 +285,55 @@ class Commit:
     @property
     def web_url(self) -> str:
         return f"{self.project.web_url}/-/commit/{self.sha}"
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Job(Record):
+    """A job of a pipeline; `trace` is its log."""
+
+    pipeline: "Pipeline" = field(repr=False)
+    name: str
+    stage: str
+    status: str = "pending"
+    trace: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.pipeline.project.web_url}/-/jobs/{self.id}"
+
+    @property
+    def failure_reason(self) -> str | None:
+        return "script_failure" if self.status == "failed" else None
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Pipeline(Record):
+    iid: int
+    project: "Project" = field(repr=False)
+    ref: str
+    sha: str
+    source: str
+    user: User
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The status that follows from the jobs; a job that was retried does not count."""
+        latest = {job.name: job.status for job in self.jobs}
+        found = [each for each in _WORST_FIRST if each in latest.values()]
+        return found[0] if found else "pending"
+
+    @property
+    def web_url(self) -> str:
+        return f"{self.project.web_url}/-/pipelines/{self.id}"
+
+    @property
+    def merge_request(self) -> MergeRequest | None:
+        """The open merge request of the pipeline's branch."""
+        opened = (each for each in self.project.merge_requests.values() if each.state == "opened")
+        return next((each for each in opened if each.source_branch == self.ref), None)
 
 
 Noteable = Issuable | Snippet | Commit
@@ -326,6 +402,8 @@ class Project(Record):
     snippets: dict[int, Snippet] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
+    milestones: dict[int, Milestone] = field(default_factory=dict)
+    pipelines: dict[int, Pipeline] = field(default_factory=dict)
     hooks: dict[int, Hook] = field(default_factory=dict)
     banners: set[str] = field(default_factory=set)
 
@@ -368,6 +446,19 @@ class Project(Record):
                 waiting += commit.parents
         return list(reached.values())
 
+    def files(self, ref: str) -> dict[str, str]:
+        """Return the content of each file at a branch or a SHA."""
+        reached = {commit.sha for commit in self.history(ref)}
+        content: dict[str, str | None] = {}
+        for commit in self.commits.values():  # the oldest first
+            content |= commit.changes if commit.sha in reached else {}
+        return {path: text for path, text in sorted(content.items()) if text is not None}
+
+    def merge_base(self, one: str, other: str) -> Commit | None:
+        """Return the newest commit that two branches or SHAs have in common."""
+        both = {each.sha for each in self.history(one)} & {each.sha for each in self.history(other)}
+        return next((each for each in reversed(self.commits.values()) if each.sha in both), None)
+
     def access_level(self, user: User) -> int:
         """Return the user's role: 0 for none, 50 for an owner or an administrator."""
         return OWNER if user.admin else self.members.get(user.id, 0)
@@ -385,9 +476,12 @@ _FIRST_IDS: dict[type, int] = {
     Hook: 11,
     Project: 71,
     Label: 201,
+    Milestone: 251,
     Issue: 301,
     MergeRequest: 501,
     Snippet: 701,
+    Pipeline: 801,
+    Job: 901,
     Note: 1001,
     AwardEmoji: 5001,
     HookEvent: 8001,
@@ -463,8 +557,7 @@ class Instance:
         message: str,
         *,
         author: User,
-        added: tuple[str, ...] = (),
-        modified: tuple[str, ...] = (),
+        changes: Mapping[str, str | None],
     ) -> Commit:
         """Add a commit to a branch. A new branch starts at the head of the default branch."""
         parent = project.branches.get(branch) or project.branches.get(project.default_branch)
@@ -476,8 +569,7 @@ class Instance:
             author=author,
             created_at=self.now(),
             parents=(parent,) if parent else (),
-            added=added,
-            modified=modified,
+            changes=dict(changes),
         )
         project.commits[commit.sha] = commit
         project.branches[branch] = commit.sha

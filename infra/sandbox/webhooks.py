@@ -48,6 +48,9 @@ _EVENTS = {
     "confidential_note_events": "Confidential Note Hook",
     "merge_requests_events": "Merge Request Hook",
     "emoji_events": "Emoji Hook",
+    "job_events": "Job Hook",
+    "pipeline_events": "Pipeline Hook",
+    "milestone_events": "Milestone Hook",
 }
 
 

@@ -18,13 +18,18 @@ from ..state import Instance
 from ..webhooks import EVENT_UUID_HEADER, Webhooks
 from . import (  # noqa: F401 - importing them registers their endpoints
     award_emoji,
+    branches,
     commits,
     discussions,
+    files,
     graphql,
     hooks,
     issuables,
     labels,
+    merge_requests,
+    milestones,
     notes,
+    pipelines,
     projects,
     users,
 )

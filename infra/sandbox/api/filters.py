@@ -51,6 +51,12 @@ def _has_labels(each: Issuable, wanted: tuple[str, ...]) -> bool:
     return set(wanted) <= names
 
 
+def _has_milestone(each: Issuable, wanted: str) -> bool:
+    if wanted.lower() in (_ANY, _NONE):
+        return (each.milestone is not None) == (wanted.lower() == _ANY)
+    return each.milestone is not None and each.milestone.title == wanted
+
+
 def _is_among(people: Callable[[Any], Iterable[Any]], attribute: str) -> Callable[[Any, Any], bool]:
     """Return a condition on the id or username of some people; "None" and "Any" are words."""
 
@@ -76,8 +82,7 @@ COMMON = {
     "iids": Filter(Params.numbers, lambda each, value: not value or each.iid in value, True),
     **_people("author", lambda each: [each.author]),
     **_people("assignee", lambda each: each.assignees),
-    # No issue or merge request of the sandbox has a milestone.
-    "milestone": Filter(Params.text, lambda each, value: value.lower() == _NONE, True),
+    "milestone": Filter(Params.text, _has_milestone, True),
     "created_after": Filter(Params.moment, lambda each, value: each.created_at >= value),
     "created_before": Filter(Params.moment, lambda each, value: each.created_at <= value),
     "updated_after": Filter(Params.moment, lambda each, value: each.updated_at >= value),

@@ -9,33 +9,34 @@ from starlette.responses import Response
 
 from .. import entities, issuables
 from ..entities import Json
-from ..state import DEVELOPER, KEPT, MAINTAINER, PLANNER, Edit, Issuable, Project, User
+from ..state import DEVELOPER, KEPT, PLANNER, Edit, Issuable, MergeRequest, Milestone, Project, User
 from . import filters
 from .call import ISSUE, MERGE_REQUEST, Call
 from .endpoints import endpoint, show
-from .errors import ApiError, invalid_field, not_implemented, unauthorized
+from .errors import ApiError, invalid, invalid_field, not_implemented
 from .pagination import ORDER, ordered, page
 
 _LONGEST_TITLE = 255
 _ORDERS = ("created_at", "updated_at", "title")
 _PLANNING = (
     *("labels", "add_labels", "remove_labels", "assignee_id", "assignee_ids", "reviewer_ids"),
-    "due_date",
+    *("due_date", "milestone_id"),
 )
 _FIELDS = {
     "issues": (
         *("title", "description", "labels", "add_labels", "remove_labels", "assignee_id"),
         *("assignee_ids", "confidential", "due_date", "issue_type", "state_event"),
+        "milestone_id",
     ),
     "merge_requests": (
         *("title", "description", "labels", "add_labels", "remove_labels", "assignee_id"),
         *("assignee_ids", "reviewer_ids", "remove_source_branch", "squash", "state_event"),
-        "target_branch",
+        *("target_branch", "milestone_id"),
     ),
 }
 # GitLab knows these, and the sandbox would drop them.
 _MISSING = (
-    *("milestone_id", "milestone", "weight", "epic_id", "epic_iid", "iteration_id"),
+    *("milestone", "weight", "epic_id", "epic_iid", "iteration_id"),
     *("discussion_locked", "discussion_to_resolve", "allow_collaboration", "merge_after"),
     "merge_request_to_resolve_discussions_of",
 )
@@ -67,6 +68,7 @@ def open_issue(call: Call) -> Json:
         labels=(params.names("labels") or ()) if planner else (),
         assignees=(_assignees(call) or []) if planner else [],
         due_date=params.day("due_date") if planner else None,
+        milestone=_milestone(call) if planner else None,
         created_at=params.moment("created_at") if call.user.admin else None,
         confidential=params.flag("confidential", False),
         issue_type=params.choice("issue_type", ("issue", "incident", "task"), "issue"),
@@ -91,11 +93,12 @@ def open_merge_request(call: Call) -> Json:
         description=params.text("description") or "",
         labels=params.names("labels") or (),
         assignees=_assignees(call) or [],
+        milestone=_milestone(call),
         squash=params.flag("squash", False),
         force_remove_source_branch=params.flag("remove_source_branch", False),
         reviewers=_users(call, "reviewer_ids") or [],
     )
-    return entities.issuable(merge_request)
+    return entities.merge_request(merge_request)
 
 
 @endpoint("PUT", ISSUE, MERGE_REQUEST)
@@ -119,6 +122,7 @@ def update(call: Call) -> Json:
         state_event=params.choice("state_event", ("close", "reopen", ""), "") or None,
         assignees=_assignees(call),
         due_date=params.day("due_date") if "due_date" in params else KEPT,
+        milestone_id=_milestone_id(call),
         issue_type=params.choice("issue_type", ("issue", "incident", "task", ""), "") or None,
         squash=params.flag("squash", None),
         force_remove_source_branch=params.flag("remove_source_branch", None),
@@ -127,31 +131,9 @@ def update(call: Call) -> Json:
         target_branch=params.text("target_branch"),
     )
     issuables.edit(call, issuable, change)
+    if isinstance(issuable, MergeRequest):
+        return entities.merge_request(issuable)
     return entities.issuable(issuable)
-
-
-@endpoint("PUT", f"{MERGE_REQUEST}/merge")
-def merge(call: Call) -> Json:
-    merge_request = call.merge_request
-    protected = merge_request.target_branch == call.project.default_branch
-    if call.project.access_level(call.user) < (MAINTAINER if protected else DEVELOPER):
-        raise unauthorized()
-    if merge_request.state != "opened" or merge_request.draft:
-        raise ApiError(405, {"message": "405 Method Not Allowed"})
-    expected = call.params.text("sha")
-    if expected and expected != merge_request.sha:
-        message = f"SHA does not match HEAD of source branch: {merge_request.sha}"
-        raise ApiError(409, {"message": message})
-    issuables.merge(
-        call,
-        merge_request,
-        squash=call.params.flag("squash", merge_request.squash),
-        message=call.params.text("merge_commit_message"),
-        remove_source_branch=call.params.flag(
-            "should_remove_source_branch", merge_request.force_remove_source_branch
-        ),
-    )
-    return entities.issuable(merge_request)
 
 
 def _issuable(call: Call) -> Issuable:
@@ -168,6 +150,20 @@ def _refuse_missing(call: Call) -> None:
     for name in _MISSING:
         if name in call.params:
             raise not_implemented(f"the field {name!r} of {call.resource}")
+
+
+def _milestone_id(call: Call) -> int | None:
+    """Return the id of a milestone of the project; 0 or an empty text removes it."""
+    if "milestone_id" not in call.params:
+        return None
+    number = call.params.number("milestone_id", 0) if call.params.text("milestone_id") else 0
+    if number and number not in call.project.milestones:
+        raise invalid("milestone_id")
+    return number
+
+
+def _milestone(call: Call) -> Milestone | None:
+    return call.project.milestones.get(_milestone_id(call) or 0)
 
 
 def _assignees(call: Call) -> list[User] | None:
@@ -206,4 +202,5 @@ def _refuse_branches(project: Project, source: str, target: str) -> None:
             raise ApiError(409, {"message": [f"{message}: !{other.iid}"]})
 
 
-show(ISSUE, MERGE_REQUEST, find=_issuable, entity=entities.issuable)
+show(ISSUE, find=lambda call: call.issue, entity=entities.issuable)
+show(MERGE_REQUEST, find=lambda call: call.merge_request, entity=entities.merge_request)

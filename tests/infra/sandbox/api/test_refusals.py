@@ -11,6 +11,9 @@ from tests.infra.sandbox.conftest import Connect
 ALICE, BOB, BOT = ALICE_TOKEN, BOB_TOKEN, BOT_TOKEN
 MR = {"title": "Fix it", "source_branch": "fix", "target_branch": "main"}
 HOOK = {"url": "http://127.0.0.1:9/"}
+FILE = {"branch": "main", "commit_message": "x", "content": "x"}
+STALE = FILE | {"last_commit_id": "0" * 40}
+CHMOD = FILE | {"actions": [{"action": "chmod", "file_path": "README.md"}]}
 NO_NAME = "message: 404 Award Emoji Name is not a valid emoji name Not Found"
 NO_LABEL = "Could not apply label command. Failed to find the label(s)."
 SAME_BRANCH = "message: You can't use same project/branch for source and target"
@@ -23,7 +26,21 @@ TWIN = "message: Another open merge request already exists for this source branc
     [
         (EXPIRED_TOKEN, "GET //user", {}, 401, "error: invalid_token"),
         (ALICE, "GET //nothing", {}, 501, "the sandbox does not have GET /nothing"),
-        (ALICE, "POST /pipeline", {}, 501, "does not have POST /projects/71/pipeline"),
+        (ALICE, "POST /fork", {}, 501, "does not have POST /projects/71/fork"),
+        (ALICE, "POST /pipeline", {"ref": "no"}, 400, "message: base: Reference not found"),
+        (ALICE, "POST /jobs/9/retry", {}, 404, "message: 404 Not Found"),
+        (ALICE, "DELETE /repository/branches/main", {}, 403, "403 Forbidden"),
+        (ALICE, "GET /repository/branches/no", {}, 404, "404 Branch Not Found"),
+        (ALICE, "GET /repository/files/no.txt?ref=main", {}, 404, "404 File Not Found"),
+        (ALICE, "GET /repository/files/README.md", {}, 400, "error: ref is missing"),
+        (ALICE, "POST /repository/files/README.md", FILE, 400, "already exists"),
+        (ALICE, "PUT /repository/files/no.txt", FILE, 400, "doesn't exist"),
+        (ALICE, "PUT /repository/files/README.md", STALE, 400, "a file that has changed since"),
+        (ALICE, "POST /repository/commits", CHMOD, 501, "the action 'chmod' of a commit"),
+        (ALICE, "POST /milestones", {}, 400, "error: title is missing"),
+        (ALICE, "PUT /issues/1", {"milestone_id": 9}, 400, "error: milestone_id is invalid"),
+        (ALICE, "POST /merge_requests/1/unapprove", {}, 404, "404 Not Found"),
+        (BOB, "POST /merge_requests/1/approve", {}, 403, "403 Forbidden"),
         (ALICE, "DELETE /issues", {}, 405, "error: 405 Not Allowed"),
         (ALICE, "PATCH /issues/1", {}, 405, "error: 405 Not Allowed"),
         (ALICE, "GET /issues?weight=1", {}, 501, "the parameter 'weight' of /projects/71/issues"),
@@ -38,7 +55,7 @@ TWIN = "message: Another open merge request already exists for this source branc
         (ALICE, "PUT /issues/1", {}, 400, "are missing, at least one parameter must be provided"),
         (ALICE, "PUT /issues/1", {"lables": "a"}, 400, "error: title, description, labels"),
         (ALICE, "PUT /merge_requests/1", {"lables": "a"}, 400, "at least one parameter"),
-        (ALICE, "PUT /issues/1", {"milestone_id": 1}, 501, "the field 'milestone_id'"),
+        (ALICE, "PUT /issues/1", {"epic_id": 1}, 501, "the field 'epic_id'"),
         (ALICE, "POST /issues", {"title": "x", "weight": 1}, 501, "the field 'weight'"),
         (ALICE, "PUT /issues/1", {"due_date": "soon"}, 400, "error: due_date is invalid"),
         (ALICE, "GET //users/99", {}, 404, "message: 404 User Not Found"),
