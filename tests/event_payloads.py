@@ -91,6 +91,7 @@ def _sandbox_payloads() -> Iterator[EventPayload]:
         note = sandbox.comment(issue, "Which version?", by="bob")
         (snippet,) = sandbox.project.snippets.values()
         commit = next(iter(sandbox.project.commits.values()))
+        job = sandbox.run_pipeline("main", {"test": "failed", "lint": "pending"}).jobs[0]
         sandbox.add_hook("http://receiver.example.com")
         actions: dict[str, Callable[[], object]] = {
             "issue": lambda: sandbox.open_issue("It stops", labels=["bug"]),
@@ -110,6 +111,8 @@ def _sandbox_payloads() -> Iterator[EventPayload]:
             "emoji_note": lambda: sandbox.award(note, "thumbsup"),
             "push": lambda: sandbox.push("feature", "One", "Two"),
             "tag_push": lambda: sandbox.tag("v1.0.0"),
+            "job": lambda: sandbox.set_status(job, "failed"),
+            "pipeline": lambda: sandbox.run_pipeline("feature", {"test": "success"}),
         }
         for name, act in actions.items():
             act()

@@ -109,7 +109,6 @@ def push_event(
 ) -> Json:
     """Return the body of a push to a branch or tag, with at most 20 commits and their number."""
     kind = "tag_push" if ref.startswith("refs/tags/") else "push"
-    described = _project(project)
     return {
         "object_kind": kind,
         "event_name": kind,
@@ -125,15 +124,11 @@ def push_event(
         "user_email": "",
         "user_avatar": by.avatar_url,
         "project_id": project.id,
-        "project": described,
+        "project": _project(project),
         "commits": [{**_commit(each), **_files(each)} for each in commits[-_MOST_COMMITS:]],
         "total_commits_count": len(commits),
         "push_options": {},
-        "repository": {
-            **_repository(project),
-            **{name: described[name] for name in ("git_http_url", "git_ssh_url")},
-            "visibility_level": described["visibility_level"],
-        },
+        "repository": _full_repository(project),
     }
 
 
@@ -167,6 +162,8 @@ def pipeline_event(pipeline: Pipeline) -> Json:
             "detailed_status": "passed" if pipeline.status == "success" else pipeline.status,
             "stages": list(dict.fromkeys(job.stage for job in pipeline.jobs)),
             "variables": [],
+            "protected_ref": pipeline.ref == pipeline.project.default_branch,
+            "default_branch": pipeline.ref == pipeline.project.default_branch,
             "url": pipeline.web_url,
         },
         "merge_request": merge_request
@@ -211,9 +208,7 @@ def job_event(job: Job) -> Json:
         "build_name": job.name,
         "build_stage": job.stage,
         "build_status": job.status,
-        "build_created_at": _json(job.created_at),
-        "build_started_at": _json(job.started_at),
-        "build_finished_at": _json(job.finished_at),
+        **_times("build_", job),
         "build_duration": None,
         "build_queued_duration": None,
         "build_allow_failure": False,
@@ -229,9 +224,13 @@ def job_event(job: Job) -> Json:
             "sha": commit.sha,
             "message": commit.message,
             "author_name": commit.author.name,
+            "author_email": "[REDACTED]",
+            "author_url": commit.author.web_url,
             "status": pipeline.status,
+            "duration": None,
+            **_times("", job),
         },
-        "repository": {**_repository(project), "visibility_level": 0},
+        "repository": _full_repository(project),
         "project": _project(project),
         "environment": None,
     }
@@ -458,6 +457,22 @@ def _repository(project: Project) -> Json:
         **_pick(project, "name description"),
         "url": project.ssh_url,
         "homepage": project.web_url,
+    }
+
+
+def _full_repository(project: Project) -> Json:
+    described = _project(project)
+    names = ("git_http_url", "git_ssh_url", "visibility_level")
+    return {**_repository(project), **{name: described[name] for name in names}}
+
+
+def _times(prefix: str, job: Job) -> Json:
+    """Return the times of a job in both formats; those without a prefix have no creation."""
+    names = ("created_at", "started_at", "finished_at") if prefix else ("started_at", "finished_at")
+    times: dict[str, datetime | None] = {name: getattr(job, name) for name in names}
+    return {
+        **{f"{prefix}{name}": _json(time) for name, time in times.items()},
+        **{f"{prefix}{name}_iso": time and time.isoformat() for name, time in times.items()},
     }
 
 
