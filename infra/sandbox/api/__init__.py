@@ -42,7 +42,7 @@ from .params import read
 _REST = "/api/v4"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READING = frozenset({"GET", "HEAD"})
-_ALWAYS = frozenset({"page", "per_page"})  # harmless where there is no list
+_ALWAYS = frozenset({"page", "per_page"})  # harmless without a list
 
 
 def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[BaseRoute]:
