@@ -26,8 +26,8 @@ FIND_PYTHON = python=; \
 	fi
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo check test lint types format fuzz bench soak scaling lock build validate \
-	wheel clean build-ReceiveFunction build-WorkFunction
+.PHONY: help venv run demo check test lint types format fuzz bench soak scaling lock build deploy \
+	validate wheel clean build-ReceiveFunction build-WorkFunction
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ lock: $(INSTALLED) ## lock the dependencies of pyproject.toml with hashes (UPGRA
 
 build: $(INSTALLED) ## build the Lambda package in .aws-sam (ARCHITECTURE=x86_64: for x86-64)
 	@$(VENV)/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+
+deploy: check build validate ## check, build and deploy the bot, and print its webhook URL
+	@$(PYTHON) -m infra.cli deploy
 
 validate: $(INSTALLED) ## check template.yaml
 	@$(VENV)/bin/sam validate --lint

@@ -1,7 +1,7 @@
 """The command line of the project: `gidgetlambda`, or `python -m infra.cli`.
 
-`local` runs the bot on this machine, `parked` manages the parked tasks, and `hook` manages the
-webhooks at GitLab. The modules beside this file are shared by all commands.
+`local` runs the bot on this machine, `deploy` deploys it, `parked` manages the parked tasks, and
+`hook` manages the webhooks at GitLab. The modules beside this file are shared by all commands.
 
 Exit codes: 0 is success, 1 is a failure, 2 is a wrong command line, and 130 means that Ctrl-C
 stopped the command.
@@ -16,7 +16,13 @@ from typer.core import TyperGroup
 
 from .console import Failure, Printer
 
-_PACKAGES = {"run": "local", "demo": "local", "parked": "parked", "hook": "hook"}
+_PACKAGES = {
+    "run": "local",
+    "demo": "local",
+    "deploy": "deploy",
+    "parked": "parked",
+    "hook": "hook",
+}
 
 
 class CommandLine(TyperGroup):
@@ -29,8 +35,9 @@ class CommandLine(TyperGroup):
         if cmd_name not in _PACKAGES:
             return None
         module = importlib.import_module(f".{_PACKAGES[cmd_name]}.commands", __name__)
-        group: Any = typer.main.get_command(module.app)
-        return group.commands.get(cmd_name, group)
+        command: Any = typer.main.get_command(module.app)
+        # A module with several commands is a group: it has one name or one for each.
+        return getattr(command, "commands", {}).get(cmd_name, command)
 
     def invoke(self, ctx: Any) -> Any:
         printer = Printer(Console(stderr=True, highlight=False))
@@ -55,4 +62,4 @@ app = typer.Typer(
 
 @app.callback()
 def _gidgetlambda() -> None:
-    """Run the bot on this machine, and operate the deployed bot."""
+    """Run the bot on this machine, deploy it, and operate the deployed bot."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import typer
+from botocore.exceptions import ClientError
 
 from . import aws
 from .console import Failure
@@ -19,7 +20,8 @@ StackName = Annotated[
     typer.Option(
         "--stack",
         metavar="NAME",
-        help="The bot's stack. Default: GIDGETLAMBDA_STACK, else the one in samconfig.toml.",
+        help="The bot's stack. Default: GIDGETLAMBDA_STACK, else the one in samconfig.toml. Its "
+        "region: AWS_REGION, else the one in samconfig.toml, else that of the AWS profile.",
     ),
 ]
 _CONFIG = Path("samconfig.toml")
@@ -43,6 +45,22 @@ class DeployedStack:
         config = _read_config()
         name = name or os.environ.get("GIDGETLAMBDA_STACK") or config.get("stack_name")
         return cls(str(name or "gidgetlambda"), config.get("region"))
+
+    def exists(self) -> bool:
+        """Return whether the stack was deployed, and not only prepared.
+
+        Raises:
+            Failure: AWS does not say it.
+        """
+        with aws.explained(f"find the stack {self.name}"):
+            client = aws.session(self.region).client("cloudformation", config=aws.CONFIG)
+            try:
+                (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
+            except ClientError as error:
+                if "does not exist" in str(error):
+                    return False
+                raise
+        return stack["StackStatus"] not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
     def outputs(self, *names: str, alternative: str) -> list[str]:
         """Return the values of some outputs.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from infra.package import authorities
 from infra.package.bytecode import compile_modules, describe, find_python
+from infra.package.imports import RUNTIME_MODULES, require_importable
 from infra.package.kept import make_once
 from infra.package.target import Architecture, PackageError
 from infra.package.wheels import install_wheels
@@ -26,8 +27,6 @@ _DATE = 315_532_800
 _NOT_SHIPPED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.egg-info", ".*", "*~", "*.orig", "*.rej"
 )
-# Lambda's runtime provides these from folders that follow the package on `sys.path`.
-_RUNTIME_MODULES = frozenset({"awslambdaric", "boto3", "botocore"})
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,8 @@ def make_package(
         cache: The folder that keeps dependencies between builds.
 
     Raises:
-        PackageError: The folder is not empty, pip fails, a module does not compile, or a module of
-            the source hides another one.
+        PackageError: The folder is not empty, pip fails, a module does not compile or cannot be
+            imported, or a module of the source hides another one.
     """
     if into.exists() and any(into.iterdir()):
         raise PackageError(f"{into} is not empty: name an empty folder, or one that does not exist")
@@ -83,6 +82,7 @@ def make_package(
     shutil.copytree(source, into, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     if python:
         compile_modules(python, into, *own)
+    require_importable(into, source, architecture, python)
     _fix_dates_and_modes(into)
     return _describe(into, architecture, describe(python) if python else None)
 
@@ -99,7 +99,7 @@ def _own_names(source: Path, dependencies: Path) -> list[str]:
     every_name = {path.name for path in source.iterdir()}
     names = sorted(every_name - _NOT_SHIPPED(str(source), list(every_name)))
     reserved = {
-        **dict.fromkeys(_RUNTIME_MODULES, "the module {} of Lambda's runtime"),
+        **dict.fromkeys(RUNTIME_MODULES, "the module {} of Lambda's runtime"),
         **{_module_name(path.name): "the dependency {}" for path in dependencies.iterdir()},
         **dict.fromkeys(sys.stdlib_module_names, "Python's own module {}"),
         authorities.FOLDER: "the folder {} of certificate authorities",

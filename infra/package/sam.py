@@ -11,6 +11,8 @@ from pathlib import Path
 
 from infra.package.target import Architecture, PackageError
 
+FUNCTIONS = ("ReceiveFunction", "WorkFunction")
+
 
 def architecture_of(artifacts: Path) -> Architecture:
     """Return the architecture that SAM builds a function for.
@@ -47,10 +49,34 @@ def agree(recorded: Architecture, wanted: Architecture | None) -> Architecture:
 
 
 def deployed_architecture(samconfig: Path) -> Architecture | None:
-    """Return the architecture that `sam deploy --guided` saved, if it saved one."""
+    """Return the architecture that `sam deploy` takes from samconfig.toml, if it names one.
+
+    What `sam deploy --guided` saved precedes what holds for every command.
+    """
     if not samconfig.exists():
         return None
-    configuration = tomllib.loads(samconfig.read_text(encoding="utf-8"))
-    deploy = configuration.get("default", {}).get("deploy", {}).get("parameters", {})
-    found = re.search(r"\bArchitecture\W+(arm64|x86_64)\b", str(deploy.get("parameter_overrides")))
-    return Architecture(found[1]) if found else None
+    default = tomllib.loads(samconfig.read_text(encoding="utf-8")).get("default", {})
+    for section in ("deploy", "global"):
+        overrides = default.get(section, {}).get("parameters", {}).get("parameter_overrides")
+        if found := re.search(r"\bArchitecture\W+(arm64|x86_64)\b", str(overrides)):
+            return Architecture(found[1])
+    return None
+
+
+def require_deployable(root: Path) -> None:
+    """Refuse to deploy a package for another processor than the functions have.
+
+    Args:
+        root: The project, which `sam build` has built.
+
+    Raises:
+        PackageError: The architectures differ, or there is no build.
+    """
+    deployed = deployed_architecture(root / "samconfig.toml") or Architecture.ARM64
+    for function in FUNCTIONS:
+        built = architecture_of(root / ".aws-sam" / "build" / function)
+        if built != deployed:
+            raise PackageError(
+                f"{function} is built for {built}, and samconfig.toml deploys it for {deployed}: "
+                "write the same Architecture everywhere in samconfig.toml, then run `make deploy`"
+            )

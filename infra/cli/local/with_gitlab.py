@@ -9,18 +9,8 @@ from urllib.parse import urlsplit
 
 from ..console import Failure, Printer
 from ..gitlab import CHECK_URL, connected, explained
+from ..webhook_form import print_form
 from .reload import BotReload, listen
-
-# The triggers in GitLab's webhook form that are not named like their event type.
-_TRIGGERS = {
-    "*": "all",
-    "Note Hook": "Comments",
-    "Confidential Note Hook": "Confidential comments",
-    "Issue Hook": "Issues events",
-    "Confidential Issue Hook": "Confidential issues events",
-    "Release Hook": "Releases events",
-    "Resource Access Token Hook": "Project or group access token events",
-}
 
 
 def run(printer: Printer, *, port: int, host: str) -> None:
@@ -30,11 +20,8 @@ def run(printer: Printer, *, port: int, host: str) -> None:
         address = f"{_address(host, gitlab_url)}:{listener.getsockname()[1]}"
         form = {"URL": f"http://{address}/webhook", **_secrets()}
 
-        def print_form(event_types: list[str]) -> None:
-            triggers = dict.fromkeys(map(_trigger, event_types))
-            printer.title("In GitLab, under Settings > Webhooks of the project, add a webhook:")
-            for field, value in {**form, "Trigger": ", ".join(triggers)}.items():
-                printer.say(f"  {field:14} {value}")
+        def explain(event_types: list[str]) -> None:
+            print_form(printer, form, event_types)
             printer.say(
                 "\nGitLab must be able to reach this machine at that URL. If it cannot, start a\n"
                 "tunnel or a reverse proxy, and enter its URL with /webhook at the end.\n\n"
@@ -42,7 +29,7 @@ def run(printer: Printer, *, port: int, host: str) -> None:
             )
 
         printer.say(f"The bot acts as @{username} at {gitlab_url}.")
-        BotReload(printer, listener).run_until_stopped(print_form)
+        BotReload(printer, listener).run_until_stopped(explain)
 
 
 async def _username() -> str:
@@ -63,12 +50,6 @@ def _secrets() -> dict[str, str]:
         return {field: f"the value of {name}" for field, name in given.items()}
     os.environ["GL_SECRET"] = secrets.token_urlsafe(32)
     return {"Secret token": os.environ["GL_SECRET"]}
-
-
-def _trigger(event_type: str) -> str:
-    """Return the trigger's name in the form: "Merge request events" for "Merge Request Hook"."""
-    name = event_type.removesuffix(" Hook").capitalize()
-    return _TRIGGERS.get(event_type, f"{name} events")
 
 
 def _address(host: str, gitlab_url: str) -> str:

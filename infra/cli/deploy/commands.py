@@ -1,0 +1,119 @@
+"""The command `gidgetlambda deploy`: `sam deploy`, with a check before and the next step after."""
+
+import importlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from botocore.exceptions import NoRegionError
+from gidgetlambda.startup import serving_prevented
+
+from ...package.folder import ROOT
+from ...package.sam import require_deployable
+from ...package.target import PackageError
+from .. import aws
+from ..console import Failure, Printer
+from ..stack import DeployedStack
+from ..webhook_form import print_form
+
+_ANSWER_SECONDS = 60.0
+_SAM = Path(sys.executable).with_name("sam")
+
+app = typer.Typer()
+
+
+@app.command()
+def deploy(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, for CI.")] = False,
+) -> None:
+    """Deploy the built bot, wait until it answers, and print what to enter in GitLab.
+
+    `make deploy` checks and builds the bot first. For the first deployment,
+    `sam deploy --guided` asks for the parameters.
+    """
+    printer = Printer()
+    _require_same_architecture("The bot was not deployed")
+    stack = DeployedStack.named(None)
+    _choose_region(stack, ask=not yes)
+    guided = not stack.exists()
+    if guided and yes:
+        raise Failure(
+            f"The stack {stack.name} does not exist. Deploy it once in a terminal, where the "
+            "parameters can be entered: make deploy"
+        )
+    if guided:
+        printer.say("This is the first deployment. README.md has a table of answers for sam.")
+        printer.say("The last question is `Deploy this changeset?`: answer y.\n")
+    _run_sam(guided=guided, yes=yes)
+    # `--guided` can change the architecture, the stack's name, and its region.
+    _require_same_architecture("The deployed functions cannot start")
+    stack = DeployedStack.named(None)
+    health_url, webhook_url = stack.outputs(
+        "HealthUrl", "WebhookUrl", alternative="Run `make deploy` again."
+    )
+    printer.title(f"The bot answers: {_version(health_url)}")
+    form = {
+        "URL": webhook_url,
+        "Secret token": "your WebhookSecret; or as the Signing token, your SigningToken",
+    }
+    print_form(printer, form, _event_types())
+
+
+def _require_same_architecture(consequence: str) -> None:
+    try:
+        require_deployable(ROOT)
+    except PackageError as error:
+        raise Failure(f"{consequence}: {error}.") from None
+
+
+def _choose_region(stack: DeployedStack, *, ask: bool) -> None:
+    """Ask for a region if none is set: sam asks too late, after its first call."""
+    try:
+        aws.session(stack.region)
+    except NoRegionError:
+        if not ask:
+            raise Failure("No AWS region is set. Set AWS_REGION.") from None
+        os.environ["AWS_DEFAULT_REGION"] = typer.prompt("AWS region, such as eu-central-1").strip()
+
+
+def _run_sam(*, guided: bool, yes: bool) -> None:
+    options = ["--guided"] if guided else []
+    options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"] if yes else []
+    done = subprocess.run([_SAM, "deploy", *options], cwd=ROOT, check=False)
+    if done.returncode:
+        raise Failure("`sam deploy` failed; see above. To repeat it: make deploy")
+
+
+def _version(health_url: str) -> str:
+    """Return the bot's version as soon as it answers.
+
+    Raises:
+        Failure: It does not answer.
+    """
+    end, reason = time.monotonic() + _ANSWER_SECONDS, "no answer"
+    while time.monotonic() < end:
+        try:
+            answer = httpx.get(health_url, timeout=15)
+            if answer.is_success:
+                return str(answer.json()["version"])
+            reason = f"the answer was {answer.status_code}"
+        except (httpx.RequestError, ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        time.sleep(2)
+    raise Failure(
+        f"The stack is deployed, but {health_url} does not answer as the bot ({reason}). Read its "
+        "log: .venv/bin/sam logs"
+    )
+
+
+def _event_types() -> list[str]:
+    """Return the event types of the handlers in handler/bot.py."""
+    sys.path.insert(0, str(ROOT / "handler"))
+    with serving_prevented():
+        bot = importlib.import_module("bot").bot
+    return [route.event_type for route in bot.router.routes]
