@@ -26,7 +26,7 @@ FIND_PYTHON = python=; \
 	fi
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo check test lint types format fuzz bench soak scaling lock build deploy \
+.PHONY: help venv run demo check test lint types format fuzz bench soak scaling lock build deploy local \
 	validate wheel clean build-ReceiveFunction build-WorkFunction
 
 help: ## list the commands
@@ -100,6 +100,19 @@ deploy: check build validate ## check, build and deploy the bot, and print its w
 
 validate: $(INSTALLED) ## check template.yaml
 	@$(VENV)/bin/sam validate --lint
+
+# Docker runs the functions on this machine's processor; the deployed ones have the template's.
+HOST = $$(uname -m | sed s/aarch64/arm64/)
+local: $(INSTALLED) ## build the bot, and serve it in Docker by `sam local start-api`
+	@for name in GL_URL GL_ACCESS_TOKEN GL_SECRET; do \
+		if [ -z "$$(printenv $$name)" ]; then \
+			echo "Set GL_URL, GL_ACCESS_TOKEN and GL_SECRET: docs/operating.md, sam local." >&2; \
+			exit 1; \
+		fi; \
+	done
+	@$(VENV)/bin/sam build --parameter-overrides "Architecture=$(HOST)"
+	@$(VENV)/bin/sam local start-api --parameter-overrides "Architecture=$(HOST) Mode=inline" \
+		$(SAM_LOCAL)
 
 # setuptools adds files that an earlier build left in build/lib to the wheel.
 wheel: $(INSTALLED) ## build a wheel of the framework in dist

@@ -17,11 +17,8 @@ from typer.core import TyperGroup
 from .console import Failure, Printer
 
 _PACKAGES = {
-    "run": "local",
-    "demo": "local",
-    "deploy": "deploy",
-    "parked": "parked",
-    "hook": "hook",
+    **dict.fromkeys(("run", "demo", "sandbox"), "local"),
+    **{name: name for name in ("deploy", "parked", "hook")},
 }
 
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import time
 from collections.abc import Iterator
 from typing import Annotated
@@ -13,7 +14,7 @@ import typer
 
 from ...sandbox import ALICE_TOKEN, BOT, BOT_TOKEN, Sandbox
 from ...sandbox.server import serve
-from ..console import Printer
+from ..console import Failure, Printer
 from . import with_gitlab
 from .reload import BotReload, listen, next_free
 
@@ -84,6 +85,37 @@ def demo(
     raise typer.Exit(1)
 
 
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8081,
+    host: Annotated[
+        str,
+        typer.Option(help="The address to listen on. On Linux, containers reach 172.17.0.1."),
+    ] = _HOST,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where its webhooks go, with GL_SECRET as their token."),
+    ] = None,
+) -> None:
+    """Start a sandbox GitLab alone, for a bot that runs elsewhere: in `sam local`, for example."""
+    printer = Printer()
+    secret = os.environ.get("GL_SECRET", "")
+    if webhook and not secret:
+        raise Failure("Set GL_SECRET to the bot's secret: the webhooks need it.")
+    instance = Sandbox(disable_failing_hooks=False)
+    try:
+        with serve(instance, host=host, port=port) as url:
+            if webhook:
+                instance.add_hook(webhook, token=secret)
+            printer.line(("Sandbox GitLab  ", "bold"), (url, ""))
+            printer.say(f"  In a container  http://host.docker.internal:{port}")
+            printer.say(f"  Access token    {BOT_TOKEN}")
+            _print_requests(printer, url)
+            signal.pause()
+    except OSError as error:
+        raise Failure(f"Cannot listen on {host}:{port}: {error}") from None
+
+
 @contextlib.contextmanager
 def _sandbox_and_bot(printer: Printer, host: str, port: int) -> Iterator[tuple[Sandbox, BotReload]]:
     """Serve a sandbox with a webhook that leads to the bot, which is not started yet."""
@@ -151,14 +183,18 @@ def _wait_until_settled(sandbox: Sandbox, bot: BotReload, timeout: float) -> boo
 
 
 def _print_suggestions(printer: Printer, gitlab_url: str) -> None:
-    curl = f"curl --silent --output /dev/null --header 'PRIVATE-TOKEN: {ALICE_TOKEN}'"
-    project = f"{gitlab_url}/api/v4/projects/demo%2Fplayground"
     printer.title("Try more:")
     printer.say(f"""\
   Look at the sandbox   {gitlab_url}/
   Change the bot        edit handler/bot.py or a plugin and save it
-  Stop                  Ctrl-C
+  Stop                  Ctrl-C""")
+    _print_requests(printer, gitlab_url)
 
+
+def _print_requests(printer: Printer, gitlab_url: str) -> None:
+    curl = f"curl --silent --output /dev/null --header 'PRIVATE-TOKEN: {ALICE_TOKEN}'"
+    project = f"{gitlab_url}/api/v4/projects/demo%2Fplayground"
+    printer.say(f"""
   Open an issue as alice:
   {curl} --data 'title=It+works' {project}/issues
 
