@@ -36,7 +36,7 @@ from . import (  # noqa: F401 - importing them registers their endpoints
 from .auth import RateLimiter, authenticate, require_scope
 from .call import Call
 from .endpoints import ROUTES, Endpoint
-from .errors import ApiError, not_implemented
+from .errors import ApiError, not_found, not_implemented
 from .params import read
 
 _REST = "/api/v4"
@@ -65,6 +65,8 @@ def routes(instance: Instance, webhooks: Webhooks, *, rate_limit: int) -> list[B
         if any(each.matches(request.scope)[0] is Match.PARTIAL for each in known):
             return JSONResponse({"error": "405 Not Allowed"}, 405)
         path = request.url.path.removeprefix(_REST)
+        if path.startswith("/groups/"):  # the sandbox has none
+            return not_found("Group").response()
         return not_implemented(f"{request.method} {path}").response()
 
     return [

@@ -158,5 +158,5 @@ def test_each_change_sends_its_webhook(
 
 def test_names_what_it_does_not_have(sandbox: Sandbox) -> None:
     bot = gitlab.Gitlab(sandbox.url, private_token=BOT_TOKEN)
-    with pytest.raises(gitlab.exceptions.GitlabHttpError, match="does not have GET /groups/1"):
-        bot.http_get("/groups/1")
+    with pytest.raises(gitlab.exceptions.GitlabHttpError, match="does not have GET /topics/1"):
+        bot.http_get("/topics/1")
