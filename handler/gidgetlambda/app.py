@@ -41,7 +41,7 @@ from .task import Task
 from .version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from .event import Event
     from .redactor import Redactor
@@ -145,6 +145,7 @@ class Receiver:
             because=answer.because,
             handlers=answer.handlers or (),
             started=started,
+            request_id=_request_id(request.scope),
         )
         return answer.response(self._runtime.redactor, delivery_id)
 
@@ -229,6 +230,13 @@ def _misconfigured(error: SettingsError, event: Event | None = None) -> Answer:
     return Answer(
         HTTPStatus.SERVICE_UNAVAILABLE, "misconfigured", str(error), event, public=MISCONFIGURED
     )
+
+
+def _request_id(scope: Mapping[str, Any]) -> str | None:
+    """Return API Gateway's ID of a request, which Mangum passes on."""
+    context = scope.get("aws.event", {}).get("requestContext", {})
+    request_id = context.get("requestId")
+    return request_id if isinstance(request_id, str) else None
 
 
 async def _read(request: Request) -> bytes:

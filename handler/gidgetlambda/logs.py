@@ -70,6 +70,7 @@ class Reporter:
         because: str | None,
         handlers: Iterable[str],
         started: float,
+        request_id: str | None = None,
     ) -> None:
         """Report the answer to a delivery.
 
@@ -83,6 +84,7 @@ class Reporter:
             because: The reason in the answer.
             handlers: The names of the handlers.
             started: The time of `time.monotonic` at the start, in seconds.
+            request_id: API Gateway's ID of the request, which its access log contains, too.
         """
         if claims_event:
             reason = HTTPStatus(status).phrase if outcome == "refused" else None
@@ -98,6 +100,7 @@ class Reporter:
             outcome=outcome,
             because=because,
             status=status,
+            request=request_id,
             milliseconds=_milliseconds_since(started),
         )
 

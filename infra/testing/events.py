@@ -45,7 +45,12 @@ def http_api_event(
         "rawPath": parts.path,
         "rawQueryString": parts.query,
         "headers": fields,
-        "requestContext": {"domainName": domain, "http": http, "stage": "$default"},
+        "requestContext": {
+            "domainName": domain,
+            "http": http,
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+        },
         "isBase64Encoded": encoded,
     }
     if query := parse_qs(parts.query, keep_blank_values=True):

@@ -30,7 +30,10 @@ def sample(name: str) -> Any:
     return json.loads((EVENTS / name).read_text())
 
 
-def test_the_delivery_runs_the_handlers(bot: GitLabBot, sandbox: Sandbox) -> None:
+def test_the_delivery_runs_the_handlers(
+    bot: GitLabBot, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     context: Any = None
     with asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
@@ -40,6 +43,9 @@ def test_the_delivery_runs_the_handlers(bot: GitLabBot, sandbox: Sandbox) -> Non
     assert json.loads(answer["body"])["status"] == "done"
     assert len(sandbox.project.issues[1].notes) == 1
     assert json.loads(sample("delivery.json")["body"]) == sample("issue.json")
+    # The access log of the API contains the same ID.
+    (line,) = [record for record in caplog.records if record.getMessage() == "delivery"]
+    assert vars(line)["request"] == sample("delivery.json")["requestContext"]["requestId"]
 
 
 def test_the_task_runs_its_handler(bot: GitLabBot, sandbox: Sandbox) -> None:

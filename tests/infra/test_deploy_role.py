@@ -77,6 +77,7 @@ NEEDED = {
         "ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource "
         "UntagResource Unsubscribe"
     ),
+    "AWS::SQS::QueuePolicy": "sqs: GetQueueAttributes SetQueueAttributes",
     "AWS::SQS::Queue": (
         "sqs: CreateQueue DeleteQueue GetQueueAttributes ListQueueTags SetQueueAttributes TagQueue "
         "UntagQueue"
@@ -374,6 +375,7 @@ def test_the_execution_role_has_the_actions_that_the_template_needs(
 ARNS = {
     "AWS::Lambda::Function": (f"{FUNCTIONS}:", "lambda:GetFunction"),
     "AWS::SQS::Queue": (f"arn:aws:sqs:{HERE}:", "sqs:CreateQueue"),
+    "AWS::SQS::QueuePolicy": (f"arn:aws:sqs:{HERE}:", "sqs:SetQueueAttributes"),
     "AWS::IAM::Role": (f"{ROLES}/", "iam:DeleteRole"),
     "AWS::CloudWatch::Alarm": (f"arn:aws:cloudwatch:{HERE}:alarm:", "cloudwatch:PutMetricAlarm"),
     "AWS::CloudWatch::Dashboard": (

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 REGION = "eu-west-1"
 BUCKET, KEY = "packages", "package.zip"
 SECRETS = {
-    "AccessToken": "the-access-token",
+    "AccessToken": "the-bots-own-token",
     "WebhookSecret": "the-webhook-secret",
     "SigningToken": "whsec_c2lnbmluZw==",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from itertools import accumulate
 
 import pytest
@@ -10,7 +11,7 @@ from gidgetlambda.logs import TOKEN_DAYS
 from gidgetlambda.retries import ENOUGH_AGE, ENOUGH_TRIES, HOUR, PAUSES
 
 from tests.template.metrics import AWS_METRICS, Metric, bot_metrics
-from tests.template.stack import Resource, TemplateStack
+from tests.template.stack import ROOT, Resource, TemplateStack
 
 BOTH_MODES = {"RefusedAlarm", "ServerErrorAlarm", "TokenAlarm"}
 QUEUED_MODE = {"ParkedAlarm", "RetryingAlarm", "TooLargeAlarm", "WaitingAlarm", "WorkErrorAlarm"}
@@ -50,7 +51,8 @@ def test_every_alarm_watches_a_metric_that_exists(stack: TemplateStack) -> None:
 def test_an_alarm_on_aws_metrics_watches_the_stacks_own_resource(
     queued: TemplateStack, name: str, metrics: set[str], resource: str
 ) -> None:
-    watching = metrics_of(queued.properties(name))
+    # The bot's own metrics have no dimension.
+    watching = [one for one in metrics_of(queued.properties(name)) if one.get("Dimensions")]
     assert {metric["MetricName"] for metric in watching} == metrics
     dimensions = [dimension for metric in watching for dimension in metric["Dimensions"]]
     assert {dimension["Value"] for dimension in dimensions} == {resource}
@@ -113,8 +115,19 @@ def test_inline_a_failed_handler_fires_an_alarm(inline: TemplateStack) -> None:
 def test_a_parked_task_counts_while_it_is_hidden_too(queued: TemplateStack) -> None:
     metrics = queued.properties("ParkedAlarm")["Metrics"]
     (result,) = [metric for metric in metrics if metric.get("ReturnData") is not False]
-    assert result["Expression"] == "waiting + hidden"
-    assert {metric["Id"] for metric in metrics} == {"parked", "waiting", "hidden"}
+    added = {"waiting", "hidden", "own"}  # the bot's own metric is there at once
+    assert {*re.findall(r"FILL\((\w+), 0\)", result["Expression"])} == added
+    assert {metric["Id"] for metric in metrics} == {"parked", *added}
+
+
+def test_every_alarm_names_its_section_of_the_runbook(stack: TemplateStack) -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    titles = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for name, alarm in alarms(stack).items():
+        page, _, anchor = alarm["AlarmDescription"].split()[-1].partition("#")
+        assert (page, anchor in anchors) == ("docs/operating.md", True), name
+        assert f"| `{name}` |" in text
 
 
 def test_retried_tasks_fire_an_alarm_an_hour_before_they_are_parked(
@@ -146,7 +159,7 @@ def watched(alarm: Resource) -> set[Metric]:
         (
             metric["Namespace"],
             metric["MetricName"],
-            frozenset(dimension["Name"] for dimension in metric["Dimensions"]),
+            frozenset(dimension["Name"] for dimension in metric.get("Dimensions", [])),
         )
         for metric in metrics_of(alarm)
     }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # moto warns about the types that it does not create.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Tried to parse AWS..(ApiGatewayV2|CloudWatch..Alarm):UserWarning"
+    "ignore:Tried to parse AWS..(ApiGatewayV2|CloudWatch..Alarm|SQS..QueuePolicy):UserWarning"
 )
 
 NOT_BY_MOTO = {
@@ -32,6 +32,7 @@ NOT_BY_MOTO = {
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudWatch::Alarm",
     "AWS::Lambda::Permission",  # moto creates it without an id
+    "AWS::SQS::QueuePolicy",
 }
 
 

@@ -16,7 +16,7 @@ SECRETS = {
     "GL_SIGNING_TOKEN": "whsec_c2lnbmluZw==",
 }
 GITLAB = {
-    "GL_ACCESS_TOKEN": "the-access-token",
+    "GL_ACCESS_TOKEN": "the-bots-own-token",
     "GL_URL": "https://gitlab.com",
     "GL_IGNORE_SELF": "",
     "GL_CA_FILE": "",

@@ -34,6 +34,16 @@ def test_a_queue_keeps_tasks_for_14_days_and_outlives_the_stack(
     assert expanded["Resources"][name]["UpdateReplacePolicy"] == "Retain"
 
 
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_refuses_requests_without_tls(queued: TemplateStack, name: str) -> None:
+    policy = queued.properties(f"{name}Policy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["Queues"] == [name]
+    assert statement["Resource"] == f"{name}.Arn"
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "sqs:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
 def test_the_visibility_timeout_is_6_times_the_functions_timeout(queued: TemplateStack) -> None:
     visibility = queued.properties("TaskQueue")["VisibilityTimeout"]
     assert visibility >= 6 * queued.properties("WorkFunction")["Timeout"]
