@@ -5,6 +5,7 @@ the last one was interrupted.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from ..report import AsJson, Report, flag
 from ..stack import DeployedStack, StackName
 from ..times import ago
 from .hooks import ProjectHooks, Unsendable
-from .log import LogEntry, missed
+from .log import LogEntry, failed_with, missed
 
 _FAILURES_IN_A_ROW = 3  # GitLab pauses a hook after one more
 
@@ -31,6 +32,13 @@ app = typer.Typer(
 @app.callback()
 def _hook() -> None:
     """Keep `resend` a subcommand while it is the only one."""
+
+
+def _statuses(text: str) -> re.Pattern[str]:
+    try:
+        return failed_with(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()
@@ -53,6 +61,16 @@ def resend(
             parser=ago,
             metavar="TIME",
             help="Only deliveries of the last 12h or 2d, for example. Default: all (7 days).",
+        ),
+    ] = None,
+    failed: Annotated[
+        re.Pattern[str] | None,
+        typer.Option(
+            "--failed-with",
+            parser=_statuses,
+            metavar="STATUSES",
+            help="Only deliveries that failed so: 5xx,429,error, for example, where error is a "
+            "missing answer. Stop at the first resend that fails.",
         ),
     ] = None,
     group: Annotated[bool, flag("--group", help="PROJECT is a group with hooks.")] = False,
@@ -80,10 +98,11 @@ def resend(
             hooks = ProjectHooks(gl, project.strip("/"), is_group=group, progress=report.progress)
             hook_ids = await hooks.find(hook_id or [], endpoint)
             entries = [entry for one in hook_ids for entry in await hooks.log(one, since or 0)]
-            deliveries = _report_log(report, hook_ids, entries, dry_run=dry_run)
+            deliveries = _report_log(report, hook_ids, entries, failed, dry_run=dry_run)
             if not dry_run:
                 report.total = len(deliveries)
-                await _resend(hooks, deliveries, report, keep_going=keep_going)
+                most = 1 if failed else _FAILURES_IN_A_ROW
+                await _resend(hooks, deliveries, report, None if keep_going else most)
 
     with report.concluded():
         endpoint = url or ""
@@ -94,11 +113,17 @@ def resend(
 
 
 def _report_log(
-    report: Report, hook_ids: list[int], entries: list[LogEntry], *, dry_run: bool
+    report: Report,
+    hook_ids: list[int],
+    entries: list[LogEntry],
+    failed: re.Pattern[str] | None,
+    *,
+    dry_run: bool,
 ) -> list[LogEntry]:
     """Report the deliveries that did not arrive, and return those that can be sent again."""
-    lost = [delivery for delivery in missed(entries) if not delivery.has_payload]
-    deliveries = [delivery for delivery in missed(entries) if delivery.has_payload]
+    found = [one for one in missed(entries) if failed is None or failed.fullmatch(one.status)]
+    lost = [delivery for delivery in found if not delivery.has_payload]
+    deliveries = [delivery for delivery in found if delivery.has_payload]
     report.fields = {
         "hooks": hook_ids,
         "entries": len(entries),
@@ -119,8 +144,9 @@ def _report_log(
 
 
 async def _resend(
-    hooks: ProjectHooks, deliveries: Sequence[LogEntry], report: Report, *, keep_going: bool
+    hooks: ProjectHooks, deliveries: Sequence[LogEntry], report: Report, most: int | None
 ) -> None:
+    """Resend deliveries; stop after a number of failures in a row, if there is one."""
     unsendable: dict[tuple[int, str], str] = {}
     failures = 0
     for number, delivery in enumerate(deliveries, start=1):
@@ -133,8 +159,9 @@ async def _resend(
             except Unsendable as error:
                 problem = unsendable[source] = str(error)
         report.note(delivery.describe(), delivery.summary(), problem)
-        if failures >= _FAILURES_IN_A_ROW and number < len(deliveries) and not keep_going:
+        if most is not None and failures >= most and number < len(deliveries):
+            in_a_row = "the first failure" if failures == 1 else f"{failures} failures in a row"
             raise Failure(
-                f"Stopped after {failures} failures in a row: GitLab pauses a hook after 4. Fix "
+                f"Stopped after {in_a_row}: GitLab pauses a hook after 4. Fix "
                 "the endpoint (its log says more) and run this again, or add --keep-going."
             )

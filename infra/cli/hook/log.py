@@ -6,6 +6,7 @@ https://docs.gitlab.com/api/project_webhooks/#list-all-events-for-a-project-webh
 import email.utils
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -86,6 +87,19 @@ def missed(entries: Iterable[LogEntry]) -> list[LogEntry]:
         for attempts in by_delivery.values()
         if not any(entry.status.startswith("2") for entry in attempts)
     ]
+
+
+def failed_with(text: str) -> re.Pattern[str]:
+    """Return the pattern of the statuses in a list such as "5xx,429,error".
+
+    Raises:
+        ValueError: A part is neither a status nor "error", which stands for a missing answer.
+    """
+    parts = [part.strip().lower() for part in text.split(",")]
+    if not all(re.fullmatch(r"[1-5](?:xx|\d\d)|error", part) for part in parts):
+        raise ValueError(f"{text!r} is not a list such as 5xx,429,error")
+    patterns = (part.replace("x", r"\d") if part != "error" else r"\D.*" for part in parts)
+    return re.compile("|".join(patterns))
 
 
 def leads_to(hook_url: str, endpoint: str) -> bool:

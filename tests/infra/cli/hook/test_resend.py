@@ -172,6 +172,36 @@ def test_stops_before_gitlab_pauses_the_hook(
     assert "0 of 5 deliveries arrived, 5 failed." in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("statuses", "titles"),
+    [
+        ("5xx", ["broken"]),
+        ("429", ["limited"]),
+        ("error", ["silent"]),
+        ("5xx,429,error", ["broken", "limited", "silent"]),
+        ("404", []),
+    ],
+)
+def test_resends_only_the_named_failures(
+    run: Run, miss: Miss, endpoint: FailingEndpoint, statuses: str, titles: list[str]
+) -> None:
+    for status, title in ((503, "broken"), (401, "refused"), (429, "limited"), (None, "silent")):
+        miss(title, status=status)
+    endpoint.titles.clear()
+    run(PROJECT, "--url", URL, "--failed-with", statuses)
+    assert endpoint.titles == titles
+
+
+def test_stops_at_the_first_failure_of_the_named_ones(
+    run: Run, miss: Miss, endpoint: FailingEndpoint
+) -> None:
+    miss("one", "two")
+    endpoint.status = 500
+    result = run(PROJECT, "--url", URL, "--failed-with", "5xx", code=1)
+    assert "0 of 2 deliveries arrived, 1 failed, 1 not tried." in result.stdout
+    assert "Stopped after the first failure" in result.stderr
+
+
 def test_prints_json_for_programs(
     run: Run, miss: Miss, endpoint: FailingEndpoint, hook: Hook
 ) -> None:
@@ -277,6 +307,7 @@ def test_offers_to_name_the_hook_without_aws(run: Run) -> None:
     ("arguments", "message"),
     [
         ([PROJECT, "--since", "soon"], "not a duration"),
+        ([PROJECT, "--failed-with", "6xx"], "not a list such as 5xx,429,error"),
         ([PROJECT, "--url", OTHER_URL, "--hook-id", "1"], "name one of"),
         ([PROJECT, "--url", OTHER_URL, "--stack", "bot"], "name one of"),
     ],
