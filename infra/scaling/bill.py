@@ -16,7 +16,7 @@ DAYS = 30  # each as busy as a working day
 
 # In template.yaml, with a queue.
 MEMORY = 0.5  # GB of each function
-ALARMS = 9  # metrics that the alarms watch; AWS bills each of them
+ALARMS = 10  # metrics that the alarms watch; AWS bills each of them
 DASHBOARDS = 1
 
 METRICS = 12  # names that the functions write; AWS bills only hours with data

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MINUTE = 60
 
 # In template.yaml.
-API_RATE = 1_000  # requests a second: HttpApi's DefaultRouteSettings
+API_RATE = 250  # requests a second: HttpApi's DefaultRouteSettings
 MAXIMUM_CONCURRENCY = 5  # tasks at once: the queue's ScalingConfig
 
 TEMPLATE = "../template.yaml"

@@ -87,7 +87,7 @@ NEEDED = {
 # Every allowance that is not limited to the stack's own resources, and the reason.
 UNLIMITED = {
     "Mappings": "a mapping's id is random; the condition on the function limits it to the stack",
-    "ReadMappings": "a mapping's id is random, and reading one reveals no secret",
+    "ReadAndTagMappings": "a mapping's id is random, and its tags and content are no secret",
     "Apis": "an API's id is random, and no condition identifies its stack",
     "ListLogs": "DescribeLogGroups takes no name",
     "AccessLogs": "API Gateway's documentation requires these without a resource",
