@@ -10,8 +10,8 @@ WHEELS ?= dist
 
 MAKEFLAGS += --no-print-directory
 export SAM_CLI_TELEMETRY := 0
-# SAM needs a region even if it calls no AWS service. The caller's own region takes precedence.
-export AWS_DEFAULT_REGION ?= eu-west-1
+# `sam build`, `sam validate` and `sam local` call no AWS service, and still need a region.
+SAM = AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-west-1} $(VENV)/bin/sam
 
 # The first Python on PATH that can create the environment or build the package.
 FIND_PYTHON = python=; \
@@ -93,13 +93,13 @@ lock: $(INSTALLED) ## lock the dependencies of pyproject.toml with hashes (UPGRA
 	@$(PYTHON) -m infra.package authorities
 
 build: $(INSTALLED) ## build the Lambda package in .aws-sam (ARCHITECTURE=x86_64: for x86-64)
-	@$(VENV)/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+	@$(SAM) build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 deploy: check build validate ## check, build and deploy the bot, and print its webhook URL
 	@$(PYTHON) -m infra.cli deploy
 
 validate: $(INSTALLED) ## check template.yaml
-	@$(VENV)/bin/sam validate --lint
+	@$(SAM) validate --lint
 
 # Docker runs the functions on this machine's processor; the deployed ones have the template's.
 HOST = $$(uname -m | sed s/aarch64/arm64/)
@@ -110,8 +110,8 @@ local: $(INSTALLED) ## build the bot, and serve it in Docker by `sam local start
 			exit 1; \
 		fi; \
 	done
-	@$(VENV)/bin/sam build --parameter-overrides "Architecture=$(HOST)"
-	@$(VENV)/bin/sam local start-api --parameter-overrides "Architecture=$(HOST) Mode=inline" \
+	@$(SAM) build --parameter-overrides "Architecture=$(HOST)"
+	@$(SAM) local start-api --parameter-overrides "Architecture=$(HOST) Mode=inline" \
 		$(SAM_LOCAL)
 
 # setuptools adds files that an earlier build left in build/lib to the wheel.

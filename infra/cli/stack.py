@@ -40,11 +40,16 @@ class DeployedStack:
     region: str | None = None
 
     @classmethod
+    def saved(cls) -> Self:
+        """Return the stack that samconfig.toml names."""
+        config = _read_config()
+        return cls(str(config.get("stack_name", "gidgetlambda")), config.get("region"))
+
+    @classmethod
     def named(cls, name: str | None) -> Self:
         """Return the stack `name`, else that of `GIDGETLAMBDA_STACK`, else of samconfig.toml."""
-        config = _read_config()
-        name = name or os.environ.get("GIDGETLAMBDA_STACK") or config.get("stack_name")
-        return cls(str(name or "gidgetlambda"), config.get("region"))
+        saved = cls.saved()
+        return cls(name or os.environ.get("GIDGETLAMBDA_STACK") or saved.name, saved.region)
 
     def exists(self) -> bool:
         """Return whether the stack was deployed, and not only prepared.

@@ -69,9 +69,16 @@ def test_sam_local_gets_the_secrets_from_the_shell() -> None:
     assert given.keys() <= environment_under_sam_local().keys()
 
 
-def test_sam_local_runs_the_architecture_that_is_built() -> None:
-    built = overrides(CONFIGURATION["global"]["parameters"])["Architecture"]
-    assert overrides(LOCAL)["Architecture"] == built
+def test_the_architecture_stands_in_one_place_and_is_the_templates(written: Resource) -> None:
+    default = written["Parameters"]["Architecture"]["Default"]
+    assert overrides(CONFIGURATION["global"]["parameters"]) == {"Architecture": default}
+    assert (ROOT / "samconfig.toml").read_text().count("Architecture=") == 1
+
+
+def test_only_sam_deploy_takes_its_stack_from_samconfig() -> None:
+    # `sam deploy --guided` saves another name for itself only. Other commands must not use the old.
+    named = {name for name, each in CONFIGURATION.items() if "stack_name" in each["parameters"]}
+    assert named == {"deploy"}
 
 
 def overrides(settings: dict[str, Any]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def deploy(
     printer = Printer()
     _require_same_architecture("The bot was not deployed")
     stack = DeployedStack.named(None)
-    _choose_region(stack, ask=not yes)
+    region = _choose_region(stack, ask=not yes)
     guided = not stack.exists()
     if guided and yes:
         raise Failure(
@@ -49,14 +49,15 @@ def deploy(
     if guided:
         printer.say("This is the first deployment. README.md has a table of answers for sam.")
         printer.say("The last question is `Deploy this changeset?`: answer y.\n")
-    _run_sam(guided=guided, yes=yes)
-    # `--guided` can change the architecture, the stack's name, and its region.
-    _require_same_architecture("The deployed functions cannot start")
-    stack = DeployedStack.named(None)
+    _run_sam(stack.name, region, guided=guided, yes=yes)
+    if guided:  # the answers can change the architecture, the stack's name, and its region
+        _require_same_architecture("The deployed functions cannot start")
+        stack = DeployedStack.saved()
+        os.environ["AWS_REGION"] = stack.region or region
     health_url, webhook_url = stack.outputs(
         "HealthUrl", "WebhookUrl", alternative="Run `make deploy` again."
     )
-    printer.title(f"The bot answers: {_version(health_url)}")
+    printer.title(f"The bot answers: {_version(health_url, stack.name)}")
     form = {
         "URL": webhook_url,
         "Secret token": "your WebhookSecret; or as the Signing token, your SigningToken",
@@ -71,25 +72,34 @@ def _require_same_architecture(consequence: str) -> None:
         raise Failure(f"{consequence}: {error}.") from None
 
 
-def _choose_region(stack: DeployedStack, *, ask: bool) -> None:
-    """Ask for a region if none is set: sam asks too late, after its first call."""
+def _choose_region(stack: DeployedStack, *, ask: bool) -> str:
+    """Return the region, and ask for it if none is set: sam asks only after its first call.
+
+    Raises:
+        Failure: No region is set, and nobody can be asked.
+    """
     try:
-        aws.session(stack.region)
+        return str(aws.session(stack.region).region_name)
     except NoRegionError:
         if not ask:
             raise Failure("No AWS region is set. Set AWS_REGION.") from None
-        os.environ["AWS_DEFAULT_REGION"] = typer.prompt("AWS region, such as eu-central-1").strip()
+    region: str = typer.prompt("AWS region, such as eu-central-1").strip()
+    os.environ["AWS_REGION"] = region
+    return region
 
 
-def _run_sam(*, guided: bool, yes: bool) -> None:
-    options = ["--guided"] if guided else []
+def _run_sam(stack: str, region: str, *, guided: bool, yes: bool) -> None:
+    # sam ignores AWS_REGION. Its first call also ignores --region and takes AWS_DEFAULT_REGION.
+    os.environ["AWS_DEFAULT_REGION"] = region
+    options = ["--stack-name", stack, "--region", region]
+    options += ["--guided"] if guided else []
     options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"] if yes else []
     done = subprocess.run([_SAM, "deploy", *options], cwd=ROOT, check=False)
     if done.returncode:
         raise Failure("`sam deploy` failed; see above. To repeat it: make deploy")
 
 
-def _version(health_url: str) -> str:
+def _version(health_url: str, stack: str) -> str:
     """Return the bot's version as soon as it answers.
 
     Raises:
@@ -107,7 +117,7 @@ def _version(health_url: str) -> str:
         time.sleep(2)
     raise Failure(
         f"The stack is deployed, but {health_url} does not answer as the bot ({reason}). Read its "
-        "log: .venv/bin/sam logs"
+        f"log: .venv/bin/sam logs --stack-name {stack}"
     )
 
 

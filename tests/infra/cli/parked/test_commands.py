@@ -443,7 +443,7 @@ def test_holds_a_message_as_long_as_it_is_needed(queues: QueuePair) -> None:
     with HeldMessages(boto3.resource("sqs").Queue(queues.parked_url)) as held:
         (copy,) = held.sweep()
         for _ in range(3):
-            queues.sqs.clock.advance(HOLD - 1)
+            queues.sqs.clock.advance(HOLD / 2)
             held.keep(copy)
         assert not queues.receive(queues.parked_url)
         queues.sqs.clock.advance(HOLD + 1)
