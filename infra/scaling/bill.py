@@ -19,7 +19,7 @@ MEMORY = 0.5  # GB of each function
 ALARMS = 10  # metrics that the alarms watch; AWS bills each of them
 DASHBOARDS = 1
 
-METRICS = 12  # names that the functions write; AWS bills only hours with data
+METRICS = 13  # names that the functions write, and the cold starts; billed in hours with data
 KEPT_WARM = 600  # seconds that Lambda keeps an idle function; AWS promises none
 IDLE_POLLS = 650_000  # requests a month with which Lambda polls an empty queue
 

@@ -69,6 +69,10 @@ NEEDED = {
         "logs: CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups "
         "ListTagsForResource PutRetentionPolicy TagResource UntagResource"
     ),
+    "AWS::Logs::MetricFilter": "logs: DeleteMetricFilter DescribeMetricFilters PutMetricFilter",
+    "AWS::Logs::QueryDefinition": (
+        "logs: DeleteQueryDefinition DescribeQueryDefinitions PutQueryDefinition"
+    ),
     "AWS::SNS::Subscription": (
         "sns: GetSubscriptionAttributes SetSubscriptionAttributes Subscribe Unsubscribe"
     ),
@@ -91,6 +95,7 @@ UNLIMITED = {
     "Apis": "an API's id is random, and no condition identifies its stack",
     "ListLogs": "DescribeLogGroups takes no name",
     "AccessLogs": "API Gateway's documentation requires these without a resource",
+    "SavedQueries": "a saved query's id is random, and these actions take no resource",
     "ListAlarms": "DescribeAlarms takes no name",
     "Subscriptions": "these take no topic",
     "LookAtNetworks": "EC2's Describe actions take no resource",
@@ -284,7 +289,7 @@ PIPELINE_MAY = [
     *each("cloudformation: CreateChangeSet", OURS, BY_EXECUTION_ROLE),
     *each("cloudformation: CreateChangeSet", SAM),
     *each("cloudformation: DescribeChangeSet DescribeStackEvents DescribeStacks", OURS),
-    *each("cloudformation: ExecuteChangeSet GetTemplateSummary", OURS),
+    *each("cloudformation: ExecuteChangeSet GetTemplateSummary TagResource", OURS),
     *each("iam: PassRole", "{ExecutionRoleArn}", TO_CLOUDFORMATION),
     *each("s3: PutObject", PACKAGE),
 ]

@@ -1,17 +1,20 @@
-"""The metrics that exist: those of the bot, and AWS's own as far as the template uses them."""
+"""The metrics that exist: those of the bot, of its log, and AWS's own that the template uses."""
 
 from __future__ import annotations
 
 import io
 import json
 import time
-from typing import get_args, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from gidgetlambda.event import Event
 from gidgetlambda.logs import Reporter
 from gidgetlambda.metrics import Metrics
 from gidgetlambda.outcome import Outcome
 from gidgetlambda.redactor import Redactor
+
+if TYPE_CHECKING:
+    from tests.template.stack import TemplateStack
 
 # Namespace, name, and the names of its dimensions.
 Metric = tuple[str, str, frozenset[str]]
@@ -35,6 +38,15 @@ AWS_METRICS: set[Metric] = {
     )
     for name in names.split()
 }
+
+
+def log_metrics(stack: TemplateStack) -> set[Metric]:
+    """Return the metrics that CloudWatch derives from the log."""
+    return {
+        (each["MetricNamespace"], each["MetricName"], frozenset())
+        for one in stack.of("AWS::Logs::MetricFilter").values()
+        for each in one["MetricTransformations"]
+    }
 
 
 def bot_metrics() -> set[Metric]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.template.metrics import AWS_METRICS, NAMESPACE, bot_metrics
+from tests.template.metrics import AWS_METRICS, NAMESPACE, bot_metrics, log_metrics
 
 if TYPE_CHECKING:
     from tests.template.stack import TemplateStack
@@ -17,6 +17,7 @@ BOTH_MODES = {
     "Endpoint",
     "Tasks",
     "Receiving function",
+    "Cold starts, and the milliseconds of the slowest",
     "Days until the access token expires",
 }
 QUEUED_MODE = {
@@ -41,7 +42,7 @@ def test_each_mode_has_its_widgets(queued: TemplateStack, inline: TemplateStack)
 
 
 def test_every_line_shows_a_metric_that_exists(stack: TemplateStack) -> None:
-    known = bot_metrics() | AWS_METRICS
+    known = bot_metrics() | log_metrics(stack) | AWS_METRICS
     for line in lines(stack):
         if "expression" not in line[0]:
             namespace, name, *dimensions = [part for part in line if isinstance(part, str)]
@@ -56,7 +57,8 @@ def test_refused_deliveries_are_shown_by_reason(stack: TemplateStack) -> None:
 
 def test_every_metric_of_the_bot_is_shown(queued: TemplateStack) -> None:
     shown = {line[1] for line in lines(queued) if line[0] == NAMESPACE}
-    assert shown == {name for _, name, dimensions in bot_metrics() if not dimensions}
+    existing = bot_metrics() | log_metrics(queued)
+    assert shown == {name for _, name, dimensions in existing if not dimensions}
 
 
 def test_aws_metrics_are_those_of_the_stacks_resources(queued: TemplateStack) -> None:

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 # moto warns about the types that it does not create.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Tried to parse AWS..(ApiGatewayV2|CloudWatch..Alarm|SQS..QueuePolicy):UserWarning"
+    "ignore:Tried to parse AWS..(ApiGatewayV2|CloudWatch..Alarm|SQS..QueuePolicy):UserWarning",
+    "ignore:Tried to parse AWS..Logs..(MetricFilter|QueryDefinition):UserWarning",
 )
 
 NOT_BY_MOTO = {
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudWatch::Alarm",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
     "AWS::Lambda::Permission",  # moto creates it without an id
     "AWS::SQS::QueuePolicy",
 }

@@ -218,6 +218,8 @@ def test_the_first_deployment_asks_what_the_readme_says_and_the_next_asks_nothin
         "Parameters"
     ]
 
+    assert {"Key": "application", "Value": "gidgetlambda"} in stack["Tags"]
+
     questions, output = converse(project, environ, "--yes")
     assert questions == []
     assert "The bot answers: 1.2.3" in output
