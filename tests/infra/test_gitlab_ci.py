@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ SETTINGS = {
     "EXECUTION_ROLE_ARN": f"{ROLE}/gidgetlambda-deploy-ExecutionRole-1A2B",
     "PARAMETER_PermissionsBoundary": "arn:aws:iam::123456789012:policy/boundary",
 }
-GITLAB = {"CI_SERVER_URL": "https://gitlab.example.com", "CI_JOB_ID": "4711"}
+GITLAB = {
+    "CI_SERVER_URL": "https://gitlab.example.com",
+    "CI_JOB_ID": "4711",
+    "CI_PROJECT_DIR": "/builds/bot",
+}
 
 needs_bash = pytest.mark.skipif(BASH is None, reason="this machine has no bash")
 
@@ -40,9 +45,27 @@ def test_merge_requests_are_checked_and_the_default_branch_is_deployed() -> None
         "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
     ]
     assert "rules" not in PIPELINE["check"]
-    (rule,) = DEPLOY["rules"]
-    assert rule == {"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $AWS_ROLE_ARN"}
-    assert PIPELINE["stages"] == [PIPELINE["check"]["stage"], DEPLOY["stage"]]
+    for job in (PIPELINE["build"], DEPLOY):
+        assert job["rules"] == [{"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $AWS_ROLE_ARN"}]
+    assert PIPELINE["stages"] == [PIPELINE[job]["stage"] for job in ("check", "build", "deploy")]
+
+
+def test_no_job_with_an_identity_installs_or_runs_the_projects_code() -> None:
+    jobs = {name: job for name, job in PIPELINE.items() if "script" in job}
+    assert [name for name, job in jobs.items() if "id_tokens" in job] == ["deploy"]
+    for word in ("make", "pip", "python", ".venv"):
+        assert word not in "\n".join([*DEPLOY["script"], *DEPLOY["after_script"]])
+    # Another job can write to the cache.
+    assert DEPLOY["cache"] == []
+    artifacts = PIPELINE["build"]["artifacts"]
+    assert artifacts["paths"] == [".aws-sam/build", ".aws-sam/build.toml"]
+
+
+def test_the_deploy_jobs_image_has_the_tested_version_of_sam() -> None:
+    locked = (ROOT / "requirements-dev.txt").read_text()
+    (version,) = re.findall(r"^aws-sam-cli==(\S+)", locked, re.MULTILINE)
+    python = PIPELINE["default"]["image"].replace(":", "")
+    assert DEPLOY["image"] == f"public.ecr.aws/sam/build-{python}:{version}"
 
 
 def test_owners_run_their_checks_and_this_repository_runs_every_test() -> None:
@@ -52,7 +75,7 @@ def test_owners_run_their_checks_and_this_repository_runs_every_test() -> None:
 
 def test_the_scripts_use_existing_make_targets() -> None:
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    lines = [*PIPELINE["check"]["script"], *DEPLOY["script"]]
+    lines = [*PIPELINE["check"]["script"], *PIPELINE["build"]["script"]]
     used = {line.split()[1] for line in lines if line.startswith("make ")}
     assert {"check", "build"} == used <= {*targets}
 
@@ -80,7 +103,7 @@ def test_the_deployment_guide_names_every_variable_and_parameter() -> None:
     assert {"AccessToken", "WebhookSecret", "PermissionsBoundary"} <= named
     given = {
         name.removeprefix("PARAMETER_")
-        for name in DEPLOY["variables"]
+        for name in PIPELINE["variables"] | DEPLOY["variables"]
         if name.startswith("PARAMETER_")
     }
     assert given == {"Architecture", "GitLabUrl"}
@@ -106,16 +129,23 @@ def project(tmp_path: Path, moto_server: str) -> Path:
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {"WebhookUrl": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}}},
     }
-    (tmp_path / "template.yaml").write_text(yaml_dump(small))
+    template = tmp_path / ".aws-sam" / "build" / "template.yaml"
+    template.parent.mkdir(parents=True)
+    template.write_text(yaml_dump(small))
+    build_for(tmp_path, "arm64")
     shutil.copy(ROOT / "samconfig.toml", tmp_path)
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     # The stack exists, because moto gives no outputs to a stack that a change set creates.
     client(moto_server, "cloudformation").create_stack(
         StackName="gidgetlambda",
-        TemplateBody=(tmp_path / "template.yaml").read_text(),
+        TemplateBody=template.read_text(),
         Parameters=[{"ParameterKey": "AccessToken", "ParameterValue": "a-former-token"}],
     )
     return tmp_path
+
+
+def build_for(folder: Path, architecture: str) -> None:
+    (folder / ".aws-sam").mkdir(exist_ok=True)
+    (folder / ".aws-sam" / "build.toml").write_text(f'[a]\narchitecture = "{architecture}"\n')
 
 
 def client(aws: str, service: Any) -> Any:
@@ -164,18 +194,38 @@ def test_the_deploy_job_names_a_missing_variable(tmp_path: Path, missing: str) -
     assert missing in failure.value.output
 
 
+@needs_bash
+@pytest.mark.parametrize(
+    ("built", "wanted", "message"),
+    [
+        ("x86_64", "arm64", "not built for PARAMETER_Architecture, arm64."),
+        ("arm64", "x86_64", "not built for PARAMETER_Architecture, x86_64."),
+        (None, "arm64", "build.toml"),
+    ],
+)
+def test_the_deploy_job_refuses_a_package_for_another_processor(
+    tmp_path: Path, built: str | None, wanted: str, message: str
+) -> None:
+    if built:
+        build_for(tmp_path, built)
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        run_deploy_job(
+            tmp_path, "http://localhost:1", SETTINGS | {"PARAMETER_Architecture": wanted}
+        )
+    assert message in failure.value.output
+
+
 def run_deploy_job(folder: Path, aws: str, settings: dict[str, str]) -> str:
-    """Run the job's script without the build, as GitLab's runner does, and return its output."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_ENDPOINT_URL": aws}
+    """Run the job's script, as GitLab's runner does, and return its output."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = {"PATH": programs, "HOME": str(folder), "AWS_ENDPOINT_URL": aws}
     environ |= {"SAM_CLI_POLL_DELAY": "0.05", "IDENTITY": "a.signed.token"} | GITLAB
-    for name, value in DEPLOY["variables"].items():
+    for name, value in (PIPELINE["variables"] | DEPLOY["variables"]).items():
         environ[name] = re.sub(r"\$(\w+)", lambda found: GITLAB[found[1]], value)
     environ |= settings
     environ["AWS_WEB_IDENTITY_TOKEN_FILE"] = str(folder / "identity")
-    lines = [line for line in DEPLOY["script"] if not line.startswith("make build")]
-    assert len(lines) == len(DEPLOY["script"]) - 1
     return subprocess.run(
-        [BASH or "bash", "-eo", "pipefail", "-c", "\n".join(lines)],
+        [BASH or "bash", "-eo", "pipefail", "-c", "\n".join(DEPLOY["script"])],
         cwd=folder,
         env=environ,
         check=True,
