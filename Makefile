@@ -111,8 +111,7 @@ local: $(INSTALLED) ## build the bot, and serve it in Docker by `sam local start
 		fi; \
 	done
 	@$(SAM) build --parameter-overrides "Architecture=$(HOST)"
-	@$(SAM) local start-api --parameter-overrides "Architecture=$(HOST) Mode=inline" \
-		$(SAM_LOCAL)
+	@$(SAM) local start-api --parameter-overrides "Architecture=$(HOST)" $(SAM_LOCAL)
 
 # setuptools adds files that an earlier build left in build/lib to the wheel.
 wheel: $(INSTALLED) ## build a wheel of the framework in dist

@@ -1,4 +1,4 @@
-"""Command line of the package builder: `python -m infra.package folder|sam|deployable|authorities`.
+"""Command line of the package builder: `python -m infra.package folder|sam|authorities`.
 
 It uses argparse, because it must run under any Python without installed packages.
 """
@@ -11,12 +11,7 @@ from pathlib import Path
 from infra.package import authorities
 from infra.package.bytecode import how_to_get_it
 from infra.package.folder import ROOT, Package, make_package
-from infra.package.sam import (
-    agree,
-    architecture_of,
-    deployed_architecture,
-    require_deployable,
-)
+from infra.package.sam import agree, architecture_of, deployed_architecture
 from infra.package.target import Architecture, PackageError
 from infra.package.wheels import install_wheels
 
@@ -28,15 +23,11 @@ def main() -> int:
         if arguments.command == "authorities":
             _list_authorities()
             return 0
-        if arguments.command == "deployable":
-            require_deployable(ROOT)
-            return 0
         package = make_package(
             arguments.into, _architecture(arguments), bytecode=not arguments.no_bytecode
         )
     except PackageError as error:
-        done = "cannot be deployed" if arguments.command == "deployable" else "was not built"
-        print(f"The package {done}: {error}", file=sys.stderr)
+        print(f"The package was not built: {error}", file=sys.stderr)
         return 1
     print(_summary(package, wanted_bytecode=not arguments.no_bytecode))
     if arguments.command == "sam":
@@ -56,7 +47,6 @@ def _parse() -> argparse.Namespace:
     sam = commands.add_parser("sam", help="build it for `sam build`")
     sam.add_argument("into", type=Path, help="SAM's ARTIFACTS_DIR")
     sam.add_argument("architecture", type=Architecture, choices=list(Architecture), nargs="?")
-    commands.add_parser("deployable", help="fail if sam would deploy it for another processor")
     commands.add_parser("authorities", help="list those of the locked certifi, for `make lock`")
     return parser.parse_args()
 
@@ -83,7 +73,7 @@ def _warn_of_deployment(built: Architecture) -> None:
     if deployed and deployed != built:
         print(
             f"DO NOT DEPLOY: samconfig.toml deploys for {deployed}, but this package is for "
-            f"{built}. To deploy it, set Architecture to the same value in both places there."
+            f"{built}. To deploy it, set Architecture to the same value everywhere there."
         )
 
 
