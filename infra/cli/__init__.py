@@ -8,6 +8,7 @@ stopped the command.
 """
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -34,7 +35,14 @@ class CommandLine(TyperGroup):
         module = importlib.import_module(f".{_PACKAGES[cmd_name]}.commands", __name__)
         command: Any = typer.main.get_command(module.app)
         # A module with several commands is a group: it has one name or one for each.
-        return getattr(command, "commands", {}).get(cmd_name, command)
+        command = getattr(command, "commands", {}).get(cmd_name, command)
+        _hide_types_of_flags(command, ctx)
+        return command
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        _hide_types(params)
+        return list(params)
 
     def invoke(self, ctx: Any) -> Any:
         printer = Printer(Console(stderr=True, highlight=False))
@@ -46,6 +54,19 @@ class CommandLine(TyperGroup):
         except KeyboardInterrupt:
             printer.problem("Stopped.")
             raise typer.Exit(130) from None
+
+
+def _hide_types_of_flags(command: Any, ctx: Any) -> None:
+    """Leave out the type `<bool>`, which the help would show for a flag."""
+    _hide_types(command.get_params(ctx))
+    for each in getattr(command, "commands", {}).values():
+        _hide_types_of_flags(each, ctx)
+
+
+def _hide_types(params: Iterable[Any]) -> None:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
 
 
 app = typer.Typer(

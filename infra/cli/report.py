@@ -10,13 +10,7 @@ from rich.console import Console
 
 from .console import Printer
 
-
-def flag(*names: str, help: str) -> Any:
-    """Return a flag without the type `<bool>` that the help would show."""
-    return typer.Option(*names, metavar="", help=help)
-
-
-AsJson = Annotated[bool, flag("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class Report:

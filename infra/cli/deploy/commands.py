@@ -24,7 +24,7 @@ from ..webhook_form import print_form
 _ANSWER_SECONDS = 60.0
 _SAM = Path(sys.executable).with_name("sam")
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -13,7 +13,7 @@ import typer
 
 from ..console import Failure
 from ..gitlab import connected
-from ..report import AsJson, Report, flag
+from ..report import AsJson, Report
 from ..stack import DeployedStack, StackName
 from ..times import ago
 from .hooks import ProjectHooks, Unsendable
@@ -73,11 +73,13 @@ def resend(
             "missing answer. Stop at the first resend that fails.",
         ),
     ] = None,
-    group: Annotated[bool, flag("--group", help="PROJECT is a group with hooks.")] = False,
-    dry_run: Annotated[bool, flag("--dry-run", help="List the deliveries, send nothing.")] = False,
+    group: Annotated[bool, typer.Option("--group", help="PROJECT is a group with hooks.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the deliveries, send nothing.")
+    ] = False,
     keep_going: Annotated[
         bool,
-        flag("--keep-going", help="Continue after failures, at the risk of a paused hook."),
+        typer.Option("--keep-going", help="Continue after failures, at the risk of a paused hook."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -28,7 +28,7 @@ _FOREIGN_SETTINGS = (
 )
 _HTML_COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

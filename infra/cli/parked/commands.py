@@ -12,7 +12,7 @@ import typer
 from gidgetlambda.errors import MalformedTask, TaskTooLarge
 
 from ..aws import MessageRefused
-from ..report import AsJson, Report, flag, print_json
+from ..report import AsJson, Report, print_json
 from ..stack import StackName
 from ..times import ago
 from .printing import print_details, print_list
@@ -22,7 +22,7 @@ from .tasks import ParkedTask, TaskSelection, group_copies
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="ID", help="Ids from list, or their beginnings.")
 ]
-All = Annotated[bool, flag("--all", help="All parked tasks.")]
+All = Annotated[bool, typer.Option("--all", help="All parked tasks.")]
 Handler = Annotated[
     str | None,
     typer.Option(
@@ -128,7 +128,7 @@ def drop(
     all_: All = False,
     handler: Handler = None,
     older_than: OlderThan = None,
-    yes: Annotated[bool, flag("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     stack: StackName = None,
     queue_url: QueueUrl = None,
     parked_queue_url: ParkedQueueUrl = None,
