@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from infra.testing.runtime import RuntimeUnavailableError, emulator_program, runtime_python
 
 
-@pytest.fixture(scope="module")
-def moto_server() -> Iterator[str]:
-    """Start moto's server, and yield its address."""
+@pytest.fixture(scope="session")
+def _moto_address() -> Iterator[str]:
     from moto.server import ThreadedMotoServer  # only some tests pay for this import
 
     server = ThreadedMotoServer("localhost", 0, verbose=False)
@@ -17,6 +17,13 @@ def moto_server() -> Iterator[str]:
     _, port = server.get_host_and_port()
     yield f"http://localhost:{port}"
     server.stop()
+
+
+@pytest.fixture
+def moto_server(_moto_address: str) -> str:
+    """Return the address of moto's server, with an empty AWS account."""
+    httpx.post(f"{_moto_address}/moto-api/reset", trust_env=False).raise_for_status()
+    return _moto_address
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import boto3
-import httpx
 import pytest
 from typer.testing import Result
 
@@ -36,7 +35,6 @@ def account(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
-    httpx.post(f"{moto_server}/moto-api/reset", trust_env=False).raise_for_status()
 
 
 def deploy(name: str, *, region: str = "eu-west-1", mode: str = "queued") -> None:

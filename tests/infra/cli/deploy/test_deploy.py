@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-import httpx
 import pytest
 
 from infra.cli.deploy import commands
@@ -40,7 +39,6 @@ def project(
         "AWS_ENDPOINT_URL": moto_server,
     }.items():
         monkeypatch.setenv(name, value)
-    httpx.post(f"{moto_server}/moto-api/reset", trust_env=False).raise_for_status()
     monkeypatch.setattr(commands, "_SAM", SAM_MUST_NOT_RUN)
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     monkeypatch.setattr(commands, "_ANSWER_SECONDS", 1.0)

@@ -65,7 +65,7 @@ def health_url() -> Iterator[str]:
 
 @pytest.fixture
 def cloudformation(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a client of an account in which SAM's own bucket exists."""
+    """Return a client of an account in which only SAM's own bucket exists."""
     apply = ChangeSet.apply
 
     def apply_with_outputs(change_set: ChangeSet) -> None:
