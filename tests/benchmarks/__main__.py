@@ -13,7 +13,7 @@ from . import footprint, packages, queued, start, throughput, transports, warm
 
 Build = Callable[[], packages.Packages]  # builds them once
 TABLES: dict[str, Callable[[Build, bool], None]] = {
-    "start": lambda build, quick: start.measure(build(), rounds=4 if quick else 20),
+    "start": lambda build, quick: start.measure(build(), rounds=4 if quick else 40),
     "warm": lambda build, quick: warm.measure(build(), warm.QUICK if quick else warm.FULL),
     "throughput": lambda _, quick: throughput.measure(
         throughput.QUICK if quick else throughput.FULL
