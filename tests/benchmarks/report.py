@@ -68,6 +68,11 @@ def show(
         print(*(f"- Goal: {goal}" for goal in goals), sep="\n", end="\n\n")
 
 
+def ratio(ours: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median of the ratios of each round: the machine's speed differs between rounds."""
+    return statistics.median(our / other for our, other in zip(ours, others, strict=True))
+
+
 def times(value: float) -> str:
     """Format a ratio."""
     return f"{value:.2f}{TIMES}"

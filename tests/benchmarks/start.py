@@ -10,7 +10,7 @@ from infra.testing.emulator import Emulator
 
 from .events import SECRET, delivery, ignored_body
 from .packages import HELLO, RECEIVE, WORK, DeployedFunction
-from .report import Goal, show, times
+from .report import Goal, ratio, show, times
 
 if TYPE_CHECKING:
     from infra.package import Package
@@ -62,13 +62,9 @@ def measure(packages: Packages, rounds: int) -> None:
     for _ in range(rounds):
         for name, start in starts.items():
             durations[name].append(start.milliseconds())
-
-    def ratio(name: str, to: str) -> float:
-        """Return the median of the ratios of each round, because rounds differ in speed."""
-        pairs = zip(durations[name], durations[to], strict=True)
-        return statistics.median(first / second for first, second in pairs)
-
-    ratios = {name: ratio(name, start.hello) for name, start in starts.items()}
+    ratios = {
+        name: ratio(durations[name], durations[start.hello]) for name, start in starts.items()
+    }
     show(
         "(a) Cold start: init duration in milliseconds",
         ("function", "median", "to hello world", "minimum", "to hello world"),
@@ -87,7 +83,11 @@ def measure(packages: Packages, rounds: int) -> None:
         goals=[
             *(Goal(f"{name} to hello world", ratios[name], 1.15) for name in list(starts)[:2]),
             *(
-                Goal(f"{name} to the earlier commit", ratio(name, f"{name}{EARLIER}"), 1.05)
+                Goal(
+                    f"{name} to the earlier commit",
+                    ratio(durations[name], durations[f"{name}{EARLIER}"]),
+                    1.05,
+                )
                 for name in list(starts)[:3]
                 if f"{name}{EARLIER}" in starts
             ),

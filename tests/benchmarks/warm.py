@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from . import alone
@@ -25,29 +26,35 @@ FULL = alone.Effort(rounds=7, invocations=1000)
 def measure(packages: Packages, effort: alone.Effort) -> None:
     """Invoke each function in turns, and print the table."""
     body = ignored_body()
-    microseconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+    rounds: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     for _ in range(effort.rounds):
         for level in LOG_LEVELS:
             for name, function in _functions(packages, level).items():
                 event = delivery(body, signed=name == SIGNED)
-                microseconds[name, level] += _invoke(function, event, effort.invocations)
-    medians = {case: statistics.median(values) for case, values in microseconds.items()}
-    ratios = {case: median / medians[HELLO_WORLD, case[1]] for case, median in medians.items()}
+                rounds[name, level].append(_invoke(function, event, effort.invocations))
+    # The processor is fast for some processes and half as fast for others.
+    fastest = {case: min(map(statistics.median, each)) for case, each in rounds.items()}
+    ratios = {case: median / fastest[HELLO_WORLD, case[1]] for case, median in fastest.items()}
     show(
         "(b) Warm: one invocation in microseconds",
         ("function", "log level", "median", "p99", "to hello world"),
         [
-            (*case, f"{medians[case]:.0f}", f"{percentile(values, 99):.0f}", times(ratios[case]))
-            for case, values in microseconds.items()
+            (
+                *case,
+                f"{fastest[case]:.0f}",
+                f"{percentile(list(chain(*each)), 99):.0f}",
+                times(ratios[case]),
+            )
+            for case, each in rounds.items()
         ],
         notes=(
             "A 5 KB issue event that no handler wants, in a process with the package and Lambda's "
-            f"runtime only. {effort.rounds} processes of each, in turns, each compared with the "
-            "hello world at the same log level."
+            f"runtime only: the median of the fastest of {effort.rounds} processes of each, in "
+            "turns, compared with the hello world at the same log level. p99 is that of all processes."
         ),
         goals=[
             Goal(f"{name} at {level} to hello world", ratios[name, level], 2)
-            for name, level in medians
+            for name, level in fastest
             if name != HELLO_WORLD
         ],
     )
