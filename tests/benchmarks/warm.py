@@ -50,7 +50,7 @@ def measure(packages: Packages, effort: alone.Effort) -> None:
         notes=(
             "A 5 KB issue event that no handler wants, in a process with the package and Lambda's "
             f"runtime only: the median of the fastest of {effort.rounds} processes of each, in "
-            "turns, compared with the hello world at the same log level. p99 is that of all processes."
+            "turns, compared with the hello world at the same log level. p99 is of all."
         ),
         goals=[
             Goal(f"{name} at {level} to hello world", ratios[name, level], 2)
