@@ -4,6 +4,7 @@ It uses argparse, because it must run under any Python without installed package
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -69,10 +70,13 @@ def _architecture(arguments: argparse.Namespace) -> Architecture:
 
 
 def _warn_of_deployment(built: Architecture) -> None:
-    deployed = deployed_architecture(ROOT / "samconfig.toml")
+    # The pipeline passes its own parameters.
+    in_pipeline = os.environ.get("PARAMETER_Architecture")  # noqa: SIM112 - the parameter's name
+    deployed = in_pipeline or deployed_architecture(ROOT / "samconfig.toml")
     if deployed and deployed != built:
+        source = "PARAMETER_Architecture" if in_pipeline else "samconfig.toml"
         print(
-            f"DO NOT DEPLOY: samconfig.toml deploys for {deployed}, but this package is for "
+            f"DO NOT DEPLOY: {source} deploys for {deployed}, but this package is for "
             f"{built}. To deploy it, set Architecture to the same value everywhere there."
         )
 

@@ -289,7 +289,7 @@ PIPELINE_MAY = [
     *each("cloudformation: CreateChangeSet", OURS, BY_EXECUTION_ROLE),
     *each("cloudformation: CreateChangeSet", SAM),
     *each("cloudformation: DescribeChangeSet DescribeStackEvents DescribeStacks", OURS),
-    *each("cloudformation: ExecuteChangeSet GetTemplateSummary TagResource", OURS),
+    *each("cloudformation: ExecuteChangeSet GetTemplateSummary TagResource UntagResource", OURS),
     *each("iam: PassRole", "{ExecutionRoleArn}", TO_CLOUDFORMATION),
     *each("s3: PutObject", PACKAGE),
 ]

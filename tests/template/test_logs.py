@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gidgetlambda.event import Event
-from gidgetlambda.logs import Reporter
+from gidgetlambda.logs import STANDARD_KEYS, Reporter
 from gidgetlambda.metrics import Metrics
 from gidgetlambda.outcome import Outcome
 from gidgetlambda.redactor import Redactor
@@ -63,18 +63,22 @@ def selected(selector: str) -> Any:
     return value
 
 
-def test_saved_queries_read_fields_that_are_logged(stack: TemplateStack, logged: set[str]) -> None:
+def test_saved_queries_read_what_is_logged(stack: TemplateStack, logged: dict[str, Any]) -> None:
     queries = stack.of("AWS::Logs::QueryDefinition")
     (stage,) = stack.of("AWS::ApiGatewayV2::Stage").values()
-    access_log = set(json.loads(stage["AccessLogSettings"]["Format"]))
+    access_log = {**json.loads(stage["AccessLogSettings"]["Format"]), "status": "401"}
     for name, query in queries.items():
         assert query["Name"].startswith("bot/")
         logs = set(query["LogGroupNames"])
         assert logs <= stack.named("AWS::Logs::LogGroup"), name
-        known = access_log if logs == {"AccessLog"} else logged
-        text = re.sub(r'"[^"]*"|/.*?/|@\w+', "", query["QueryString"])
-        names = set(re.findall(r"[a-z_]+", text)) - KEYWORDS
-        assert names <= known | set(re.findall(r" as (\w+)", text)), name
+        line = access_log if logs == {"AccessLog"} else logged
+        text = query["QueryString"]
+        for field, value in re.findall(r'(\w+) = "(.*?)"', text):
+            assert line[field] == value
+        for field, pattern in re.findall(r"(\w+) like /(.*?)/", text):
+            assert re.search(pattern, line[field])
+        names = set(re.findall(r"[a-z_]+", re.sub(r'"[^"]*"|/.*?/|@\w+', "", text))) - KEYWORDS
+        assert names <= line.keys() | set(re.findall(r" as (\w+)", text)), name
 
 
 def test_a_saved_query_of_tasks_exists_only_if_there_are_tasks(
@@ -85,11 +89,13 @@ def test_a_saved_query_of_tasks_exists_only_if_there_are_tasks(
 
 
 @pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
-    """Return the fields of the log lines of a delivery and a parked task."""
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Return the fields of a parked task's log line, as Lambda writes them."""
     with caplog.at_level(logging.INFO, "gidgetlambda"):
         report_a_parked_task()
-    return {key for record in caplog.records for key in record.__dict__} | {"message"}
+    (record,) = caplog.records
+    extra = {key: value for key, value in vars(record).items() if key not in STANDARD_KEYS}
+    return {**extra, "message": record.getMessage()}
 
 
 def report_a_parked_task() -> None:

@@ -64,16 +64,10 @@ def test_sam_local_gets_the_secrets_from_the_shell(local: dict[str, str]) -> Non
     assert (local["GL_SECRET"], local["GL_ACCESS_TOKEN"]) == ("from the shell", "from the shell")
 
 
-def test_sam_local_invents_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sam_local_invents_no_secret() -> None:
     # SAM passes the name of a parameter that has no value.
     environment = environment_under_sam_local({})
     assert {environment[name] for name in ("GL_SECRET", "GL_ACCESS_TOKEN", "GL_URL")} == {""}
-
-
-def test_the_architecture_stands_in_one_place_and_is_the_templates(written: Resource) -> None:
-    default = written["Parameters"]["Architecture"]["Default"]
-    assert overrides(CONFIGURATION["global"]["parameters"]) == {"Architecture": default}
-    assert (ROOT / "samconfig.toml").read_text().count("Architecture=") == 1
 
 
 def test_only_sam_deploy_takes_its_stack_from_samconfig() -> None:

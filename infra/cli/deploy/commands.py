@@ -40,6 +40,7 @@ def deploy(
     _require_same_architecture("The bot was not deployed")
     stack = DeployedStack.named(None)
     region = _choose_region(stack, ask=not yes)
+    printer.say(f"Deploying {stack.name} in {region}.")
     guided = not stack.exists()
     if guided and yes:
         raise Failure(
@@ -49,13 +50,18 @@ def deploy(
     if guided:
         printer.say("This is the first deployment. README.md has a table of answers for sam.")
         printer.say("The last question is `Deploy this changeset?`: answer y.\n")
+    before = DeployedStack.saved()
     _run_sam(stack.name, region, guided=guided, yes=yes)
     if guided:  # the answers can change the architecture, the stack's name, and its region
         _require_same_architecture("The deployed functions cannot start")
-        stack = DeployedStack.saved()
-        os.environ["AWS_REGION"] = stack.region or region
+        if (saved := DeployedStack.saved()) != before:
+            stack = saved
+            os.environ["AWS_REGION"] = saved.region or region
     health_url, webhook_url = stack.outputs(
-        "HealthUrl", "WebhookUrl", alternative="Run `make deploy` again."
+        "HealthUrl",
+        "WebhookUrl",
+        alternative="If you did not save your answers, set GIDGETLAMBDA_STACK and AWS_REGION to "
+        "them. Then run `make deploy` again.",
     )
     printer.title(f"The bot answers: {_version(health_url, stack.name)}")
     form = {
@@ -73,13 +79,18 @@ def _require_same_architecture(consequence: str) -> None:
 
 
 def _choose_region(stack: DeployedStack, *, ask: bool) -> str:
-    """Return the region, and ask for it if none is set: sam asks only after its first call.
+    """Return the region, as sam takes it, and ask for it if none is set.
+
+    A saved region precedes that of the shell, so that the next deployment finds the same stack.
+    sam itself asks only after its first call.
 
     Raises:
         Failure: No region is set, and nobody can be asked.
     """
+    if stack.region:
+        os.environ["AWS_REGION"] = stack.region
     try:
-        return str(aws.session(stack.region).region_name)
+        return str(aws.session().region_name)
     except NoRegionError:
         if not ask:
             raise Failure("No AWS region is set. Set AWS_REGION.") from None

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[4]
 BUILT = '[function_build_definitions.a]\narchitecture = "{}"\nfunctions = {}\n'
 FUNCTIONS = '["ReceiveFunction", "WorkFunction"]'
 TEMPLATE = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+CONFIG = '[default.global.parameters]\nparameter_overrides = "Architecture=arm64"\n'
 SAM_MUST_NOT_RUN = "/does/not/exist/sam"
 
 
@@ -42,7 +43,7 @@ def project(
     monkeypatch.setattr(commands, "_SAM", SAM_MUST_NOT_RUN)
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     monkeypatch.setattr(commands, "_ANSWER_SECONDS", 1.0)
-    shutil.copy(ROOT / "samconfig.toml", tmp_path)
+    (tmp_path / "samconfig.toml").write_text(CONFIG)
     build(tmp_path, "arm64")
     return tmp_path
 

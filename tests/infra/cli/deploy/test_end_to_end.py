@@ -2,8 +2,8 @@
 
 moto creates no HTTP APIs, and it does not know SAM's functions. The deployed template therefore has
 the parameters of the real one, a function whose package is uploaded but which is not created, and
-a health URL that leads to a server of this test. moto does not keep the tags of a stack that a
-change set creates, so the stack of SAM's own bucket exists before.
+a health URL that leads to a server of this test. moto lacks a part of the stack of SAM's own
+bucket, so a stack in its place exists before.
 """
 
 from __future__ import annotations
@@ -101,8 +101,10 @@ def project(tmp_path: Path, health_url: str) -> Path:
     )
     (tmp_path / "handler").mkdir()
     shutil.copy(ROOT / "tests" / "sample" / "bot.py", tmp_path / "handler")
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    saved = r"^(region|s3_prefix|image_repositories|stack_name|parameter_overrides) = .*\n"
+    config = re.sub(saved, "", (ROOT / "samconfig.toml").read_text(), flags=re.MULTILINE)
+    (tmp_path / "samconfig.toml").write_text(config)
     build = tmp_path / ".aws-sam" / "build"
     (build / "ReceiveFunction").mkdir(parents=True)
     (build / "ReceiveFunction" / "receive.py").touch()
@@ -220,6 +222,8 @@ def test_the_first_deployment_asks_what_the_readme_says_and_the_next_asks_nothin
 
     assert {"Key": "application", "Value": "gidgetlambda"} in stack["Tags"]
 
+    # The saved region precedes that of the shell.
+    environ["AWS_DEFAULT_REGION"] = "us-east-1"
     questions, output = converse(project, environ, "--yes")
     assert questions == []
     assert "The bot answers: 1.2.3" in output
